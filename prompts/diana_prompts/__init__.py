@@ -1,0 +1,1 @@
+"""Every sentence that Diana says by herself, and what the model is told."""
