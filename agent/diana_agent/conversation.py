@@ -1,0 +1,43 @@
+"""What a chat face needs of Diana: say something, stop her, and watch the journal and the deltas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from diana_agent.events import AnyEvent
+
+EventSink = Callable[[AnyEvent], None]
+TextSink = Callable[[str], None]
+
+
+class Talk(Protocol):
+    """One conversation, as a face sees it. All calls happen on the face's own event loop."""
+
+    project: str
+    """The project's folder name."""
+    model_name: str
+    busy: bool
+    """True while a turn is under way."""
+    changing: bool
+    """True while a change is in flight; Esc never stops that."""
+
+    def watch(self, on_event: EventSink, on_delta: TextSink, on_line: TextSink) -> None:
+        """Send every journal event (those so far first), streamed text, and live output lines to a face."""
+        ...
+
+    async def greet(self) -> None:
+        """Begin: the greeting, the environment, and the first look (step 1)."""
+        ...
+
+    async def say(self, text: str) -> None:
+        """Take one message of the person through model, verbs and guard until the model stops."""
+        ...
+
+    async def stop(self) -> None:
+        """Stop Diana's talk; a change in flight goes on."""
+        ...
+
+    async def close(self) -> None:
+        """End the session; the journal is complete afterwards."""
+        ...

@@ -1,0 +1,124 @@
+"""The only door to a change: checks facts, asks the person, mints a permit, or says no with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from diana_agent.events import Answered, Asked, Refused
+from diana_agent.guard.mint import Mint
+from diana_agent.guard.phrases import matches
+from diana_agent.guard.policy import Ask, Verdict
+from diana_agent.journal import Journal
+from diana_agent.person import Person, Question
+from diana_prompts.catalogue import Catalogue
+from diana_tools.domain import Level
+from diana_tools.permit import Operation, Permit, Redeemer
+
+MAX_TRIES = 3
+MAX_REFUSALS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A no, as a value: its documented reason and the fields of its sentence."""
+
+    reason: str
+    fields: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a tool asks the guard for. `fields` and `facts` are already sentences' parts, from measurements."""
+
+    verb: str
+    operation: Operation
+    level: Level
+    destructive: bool
+    grade: str
+    verdict: Verdict
+    fields: Mapping[str, str]
+    facts: tuple[str, ...] = ()
+    assume_yes: bool = False
+
+
+class Guard:
+    """One run's guard. Everything it decides stands in the journal, and what it remembers is read from there."""
+
+    def __init__(self, journal: Journal, person: Person, catalogue: Catalogue, clock: Callable[[], datetime]) -> None:
+        self._journal = journal
+        self._person = person
+        self._say = catalogue.say
+        self._mint = Mint(journal, clock)
+
+    @property
+    def redeemer(self) -> Redeemer:
+        """What executor and sessions get handed in; it can redeem and nothing else."""
+        return self._mint
+
+    def closed(self, verb: str, plan_hash: str) -> str:
+        """Why a verb is taken away for this plan, or an empty string (guard's design, 14).
+
+        A person's no, or three wrong tries at a phrase, closes the plan; three refusals in a row close the verb.
+        """
+        row = 0
+        for event in self._journal.events():
+            if isinstance(event, Answered) and event.plan_hash == plan_hash and not event.matched:
+                return "declined_before"
+            if isinstance(event, Refused) and event.verb == verb:
+                row += 1
+            elif isinstance(event, Answered) and event.matched:
+                row = 0
+        return "too_many_refusals" if row >= MAX_REFUSALS else ""
+
+    def refuse(self, verb: str, reason: str, fields: Mapping[str, str] | None = None) -> Refusal:
+        """Write a refusal and return it."""
+        self._journal.append(Refused(verb=verb, reason=reason, fields=dict(fields or {})), "guard")
+        return Refusal(reason, tuple((fields or {}).items()))
+
+    async def permit(self, request: Request) -> Permit | Refusal:
+        """Decide one request: refused, or asked and declined, or minted."""
+        plan_hash = request.operation.plan_hash
+        reason = self.closed(request.verb, plan_hash) or request.verdict.reason
+        if reason:
+            return self.refuse(request.verb, reason, request.fields)
+        for ask in request.verdict.asks:
+            if self._assumed(request, ask):
+                continue
+            if not self._person.present:
+                return self.refuse(request.verb, "approval_required", request.fields)
+            if not await self._asked(ask, request, plan_hash):
+                return self.refuse(request.verb, "phrase_wrong" if ask.phrase else "declined", request.fields)
+        return self._mint.mint(
+            request.operation, level=request.level, destructive=request.destructive, grade=request.grade
+        )
+
+    def _assumed(self, request: Request, ask: Ask) -> bool:
+        """`--yes` answers y/N in dev, and in staging when nothing is destructive; never a phrase, never production."""
+        if not request.assume_yes or ask.phrase or request.level is Level.PRODUCTION:
+            return False
+        return request.level is Level.DEV or not request.destructive
+
+    async def _asked(self, ask: Ask, request: Request, plan_hash: str) -> bool:
+        question = Question(
+            id=ask.question,
+            kind="phrase" if ask.phrase else "yes_no",
+            title=self._say(f"{ask.question}.title"),
+            text=self._say(ask.question, **request.fields),
+            facts=request.facts,
+            phrase=ask.phrase,
+            danger=request.level is Level.PRODUCTION or request.destructive,
+        )
+        self._journal.append(Asked(question=ask.question, asks=question.kind, plan_hash=plan_hash), "guard")
+        tries = 0
+        while True:
+            tries += 1
+            reply = await self._person.ask(question)
+            matched = reply.given and (matches(reply.text, ask.phrase) if ask.phrase else reply.text == "y")
+            if matched or not reply.given or not ask.phrase or tries >= MAX_TRIES:
+                break
+        self._journal.append(
+            Answered(question=ask.question, matched=matched, plan_hash=plan_hash, tries=tries), "person"
+        )
+        return matched

@@ -1,0 +1,109 @@
+"""What a model is to Diana: something that answers a conversation with text and asks for verbs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+JsonValue = str | int | float | bool | None | list["JsonValue"] | dict[str, "JsonValue"]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Something said."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A verb the model asks for. `arguments` is the raw JSON text, not yet validated."""
+
+    id: str
+    verb: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """The answer to a tool call, for the model: cleaned, bounded JSON text."""
+
+    id: str
+    verb: str
+    ok: bool
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message. `role` is user or assistant; a user message carries text and tool results."""
+
+    role: str
+    parts: tuple[Text | ToolCall | ToolResult, ...]
+
+
+class Stop(StrEnum):
+    """Why a reply ended; a tool runs only after `tool_use`."""
+
+    END = "end_turn"
+    TOOL_USE = "tool_use"
+    CUT = "cut"
+    REFUSED = "refusal"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one reply, and their price in US dollars (None: unknown)."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    cost: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelTurn:
+    """A finished reply. `problem` is a message id (`model.<id>`) when it ended badly; then `calls` is empty."""
+
+    text: str
+    calls: tuple[ToolCall, ...]
+    stop: Stop
+    usage: Usage = Usage()
+    problem: str = ""
+    problem_fields: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A piece of text as it streams."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """A verb the model may call: name, what it does, and its strict JSON schema."""
+
+    name: str
+    description: str
+    schema: Mapping[str, JsonValue]
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """What a model sees: the stable instruction, and the messages so far."""
+
+    system: str
+    messages: tuple[Message, ...]
+
+
+class Model(Protocol):
+    """One conversation partner."""
+
+    name: str
+
+    def reply(self, conversation: Conversation, verbs: tuple[Verb, ...]) -> AsyncIterator[Delta | ModelTurn]:
+        """Stream deltas, then exactly one ModelTurn; a failure is a turn with `problem`, never an exception."""
+        ...

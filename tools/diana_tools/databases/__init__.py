@@ -1,0 +1,1 @@
+"""One folder an engine: identity, schema, measures, dump, restore, proof."""

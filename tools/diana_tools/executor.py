@@ -1,0 +1,210 @@
+"""The only file, beside the supervisor, that starts a process: exec, never a shell, minimal environment."""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from diana_tools import supervisor
+from diana_tools.command import CaptureCommand, Command, Output, ReadCommand, WriteCommand
+from diana_tools.errors import ChangeFailed, ToolError
+from diana_tools.permit import Operation, Permit, Redeemer, Use
+from diana_tools.redaction import plain
+
+_KEPT = ("HOME", "PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE",
+         "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")  # fmt: skip
+_WITHHELD = ("ANTHROPIC_", "AWS_", "AZURE_", "GOOGLE_", "PRISMA_USER_CONSENT", "LD_", "DYLD_", "BASH_ENV", "BASH_FUNC",
+             "DISABLE_DATABASE_ENVIRONMENT_CHECK", "PYTHONSTARTUP", "PYTHONINSPECT", "NODE_OPTIONS", "RUBYOPT", "PERL5OPT",
+             "JAVA_TOOL_OPTIONS", "GIT_", "DIANA_")  # fmt: skip
+_KEEP_BYTES = 4_000_000
+_GRACE_S = 3.0
+
+Line = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A finished changing command: its output and the folder where the supervisor wrote everything."""
+
+    output: Output
+    log: Path
+
+
+def withheld(name: str) -> bool:
+    """Whether a variable never reaches a child, whoever declares it (guard.md 12)."""
+    return name.startswith(_WITHHELD)
+
+
+def child_environment(environ: Mapping[str, str], declared: Mapping[str, str]) -> dict[str, str]:
+    """The minimal environment plus what the command declares, less what is always withheld."""
+    kept = {name: environ[name] for name in _KEPT if name in environ}
+    kept.setdefault("PATH", os.defpath)
+    kept |= {name: value for name, value in declared.items() if not withheld(name)}
+    return kept
+
+
+class Executor:
+    """Runs commands. Changing ones take a permit; ones that run the project's code take the person's trust."""
+
+    def __init__(self, redeemer: Redeemer, trusted: Callable[[], bool], environ: Mapping[str, str], runs: Path) -> None:
+        self._redeemer = redeemer
+        self._trusted = trusted
+        self._environ = environ
+        self._runs = runs
+
+    async def query(self, command: ReadCommand) -> Output:
+        """Run a command that only looks; both streams bounded in memory.
+
+        Raises:
+            ToolError: `program_missing`; `project_not_trusted` before anything is started.
+        """
+        if command.runs_project_code and not self._trusted():
+            raise ToolError("project_not_trusted")
+        out, err = bytearray(), bytearray()
+        return await self._run(command, lambda b: _keep(out, b), lambda b: _keep(err, b), out, err)
+
+    async def capture(self, command: CaptureCommand, sink: Callable[[bytes], None]) -> Output:
+        """Run a command that only looks and hand its standard output on as it comes (never kept in memory)."""
+        err = bytearray()
+        return await self._run(command, sink, lambda b: _keep(err, b), bytearray(), err)
+
+    async def change(
+        self,
+        command: WriteCommand,
+        permit: Permit,
+        operation: Operation,
+        use: Use,
+        line: Line,
+        *,
+        private: bool = False,
+    ) -> Changed:
+        """Redeem the permit, then run the command under the supervisor; lines are cleaned and handed on live.
+
+        `private` keeps the output of Diana's own programs out of the live lines.
+
+        Raises:
+            PermitRefused: nothing was started.
+            ChangeFailed: `command_mismatch` when the command is not the one the use was declared for.
+        """
+        if use.digest != command.digest:
+            raise ChangeFailed("command_mismatch", {"use": use.name})
+        self._redeemer.redeem(permit, operation, use)
+        folder = self._runs / f"{permit.id}-{use.name}"
+        folder.mkdir(parents=True, mode=0o700)
+        spec = supervisor.Spec(
+            argv=list(command.argv), cwd=str(command.cwd), env=child_environment(self._environ, command.env),
+            timeout=command.timeout, as_user=command.as_user, stdin=(command.stdin or b"").decode("latin-1"),
+        )  # fmt: skip
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-I", supervisor.__file__, str(folder),
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True, env=child_environment(self._environ, {}),
+        )  # fmt: skip
+        assert process.stdin is not None
+        process.stdin.write(json.dumps(spec).encode())
+        process.stdin.close()
+        waiting = asyncio.ensure_future(process.wait())
+        await _follow(folder / "output.log", waiting, (lambda _text: None) if private else line)
+        return Changed(_finished(folder), folder)
+
+    async def _run(
+        self,
+        command: Command,
+        on_out: Callable[[bytes], None],
+        on_err: Callable[[bytes], None],
+        out: bytearray,
+        err: bytearray,
+    ) -> Output:
+        started = time.monotonic()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command.argv, cwd=command.cwd, env=child_environment(self._environ, command.env),
+                stdin=asyncio.subprocess.PIPE if command.stdin is not None else asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, start_new_session=True,
+                user=command.as_user,
+            )  # fmt: skip
+        except OSError as error:
+            raise ToolError("program_missing", {"program": command.argv[0], "error": error.strerror or ""}) from None
+        assert process.stdout is not None and process.stderr is not None
+        if process.stdin is not None:
+            with suppress(ConnectionError):
+                process.stdin.write(command.stdin or b"")
+                await process.stdin.drain()
+                process.stdin.close()
+        timed_out = False
+        try:
+            async with asyncio.timeout(command.timeout):
+                await asyncio.gather(_drain(process.stdout, on_out), _drain(process.stderr, on_err))
+                await process.wait()
+        except TimeoutError:
+            timed_out = True
+        finally:
+            if process.returncode is None:
+                await _end(process)
+        return Output(
+            process.returncode or 0 if not timed_out else -1, out.decode("utf-8", "replace"),
+            err.decode("utf-8", "replace"), time.monotonic() - started, timed_out, len(out) >= _KEEP_BYTES,
+        )  # fmt: skip
+
+
+def _keep(buffer: bytearray, chunk: bytes) -> None:
+    buffer.extend(chunk[: _KEEP_BYTES - len(buffer)])
+
+
+async def _drain(stream: asyncio.StreamReader, sink: Callable[[bytes], None]) -> None:
+    while chunk := await stream.read(1 << 18):
+        sink(chunk)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, sign)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_GRACE_S):
+                await process.wait()
+                return
+
+
+async def _follow(log: Path, waiting: asyncio.Future[int], line: Line) -> None:
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    pending, offset = "", 0
+    while True:
+        ended = waiting.done()
+        if log.exists():
+            with log.open("rb") as handle:
+                handle.seek(offset)
+                chunk = handle.read(1 << 20)
+            offset += len(chunk)
+            *lines, pending = (pending + decoder.decode(chunk)).split("\n")
+            for text in lines:
+                line(plain(text, 2000))
+            if chunk:
+                continue
+        if ended:
+            if pending:
+                line(plain(pending, 2000))
+            return
+        await asyncio.sleep(0.05)
+
+
+def _finished(folder: Path) -> Output:
+    try:
+        exit_file = supervisor.read_exit(folder)
+    except (OSError, ValueError):
+        raise ChangeFailed("supervisor_died", {"folder": str(folder)}) from None
+    raw = (folder / "output.log").read_bytes()
+    kept = raw if len(raw) <= _KEEP_BYTES else raw[: _KEEP_BYTES // 2] + b"\n...\n" + raw[-_KEEP_BYTES // 2 :]
+    return Output(
+        exit_file["exit"], kept.decode("utf-8", "replace"), "", exit_file["seconds"], exit_file["timed_out"],
+        len(raw) > _KEEP_BYTES,
+    )  # fmt: skip

@@ -1,0 +1,133 @@
+"""Step 7: the tool's real command under a permit, then the state by measurement, never by its words."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from diana_tools.adapters.base import Probe
+from diana_tools.backup import differences
+from diana_tools.command import WriteCommand
+from diana_tools.databases.base import Grant
+from diana_tools.domain import Plan
+from diana_tools.errors import DianaError
+from diana_tools.executor import Changed
+from diana_tools.measured import ChangeResult, RecoveryResult, State
+from diana_tools.permit import Act, Operation, Use
+from diana_tools.redaction import plain, redact
+from diana_tools.workbench import Workbench, look
+
+RUN = "run"
+BACK = "back"
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """An apply or rollback before its permit: its command, the way back by the tool, and the operation."""
+
+    command: WriteCommand
+    back: WriteCommand | None
+    operation: Operation
+
+
+def prepare(bench: Workbench, plan: Plan, probe: Probe, backup: str | None) -> Ready:
+    """Fix the command, and for rung b the tool's own down, so that one permit carries both."""
+    if plan.direction == "down":
+        command, back = bench.adapter.rollback(bench.project, probe, plan.target, bench.timeout), None
+    else:
+        command = bench.adapter.apply(bench.project, plan.target, bench.timeout)
+        wanted = plan.recovery.rung == "b" and bench.adapter.can_roll_back
+        back = bench.adapter.rollback(bench.project, probe, plan.current, bench.timeout) if wanted else None
+    uses = (Use(RUN, command.digest), *((Use(BACK, back.digest, recovery=True),) if back else ()))
+    operation = Operation(
+        act=Act.ROLLBACK if plan.direction == "down" else Act.APPLY, tool=plan.tool, identity=plan.identity,
+        plan_hash=plan.plan_hash, uses=uses, recovery=plan.recovery.rung, backup=backup,
+    )  # fmt: skip
+    return Ready(command, back, operation)
+
+
+def measure(bench: Workbench, version_table: str, *, digests: bool) -> State:
+    """The target's state now, in one snapshot."""
+    with bench.doors.sessions.read(bench.url) as session:
+        return bench.database.state(session, version_table, (), digests=digests)
+
+
+async def run(
+    bench: Workbench,
+    plan: Plan,
+    ready: Ready,
+    grant: Grant,
+    before: State,
+    version_table: str,
+    line: Callable[[str], None],
+) -> ChangeResult:
+    """Run the command to its end and say what is true of the database afterwards.
+
+    `state` is `applied` only when the history shows the target; `unchanged` only when schema, history and
+    rows are as before; `partial` otherwise; `unknown` when the database could not be read.
+    """
+    changed = await bench.doors.executor.change(ready.command, grant.permit, grant.operation, grant.use(RUN), line)
+    try:
+        probe = await look(bench.adapter, bench.project, bench.doors)
+        after = await asyncio.to_thread(measure, bench, version_table, digests=True)
+    except DianaError as error:
+        return _result(bench, plan, changed, "unknown", (), tuple(m.id for m in plan.pending), error.code)
+    done = _done(plan, probe)
+    left = tuple(m.id for m in plan.pending if m.id not in done)
+    if not left and changed.output.exit_code == 0:
+        state = "applied"
+    else:
+        state = "unchanged" if not differences(before, after) else "partial"
+    return _result(bench, plan, changed, state, done, left, "")
+
+
+def _done(plan: Plan, probe: Probe) -> tuple[str, ...]:
+    applied = {m.id for m in probe.applied}
+    if plan.direction == "down":
+        return tuple(m.id for m in plan.pending if m.id not in applied)
+    return tuple(m.id for m in plan.pending if m.id in applied)
+
+
+def _result(
+    bench: Workbench, plan: Plan, changed: Changed, state: str, done: tuple[str, ...], left: tuple[str, ...], code: str
+) -> ChangeResult:
+    output, failed = changed.output, state != "applied"
+    told = bench.adapter.explain(output) if failed and output.exit_code != 0 else ("", "")
+    error = ": ".join(word for word in (code or told[0], redact(plain(told[1], 500), (bench.url.password,))) if word)
+    if failed and not error:
+        error = "timeout" if output.timed_out else "tool_said_success_but_did_nothing"
+    return ChangeResult(
+        exit_code=output.exit_code, seconds=output.seconds, state=state, applied=done, not_applied=left, error=error,
+        failed=_failed(bench, plan, output.stdout, left) if failed else "", warnings=_warnings(output.stdout),
+        log=str(changed.log / "output.log"),
+    )  # fmt: skip
+
+
+def _failed(bench: Workbench, plan: Plan, text: str, left: tuple[str, ...]) -> str:
+    """The migration that was running last, else the first one that is missing."""
+    named = [step.migration for step in map(bench.adapter.progress, text.splitlines()) if step is not None]
+    known = {m.id for m in plan.pending}
+    last = next((name for name in reversed(named) if name in known), "")
+    return last or (left[0] if left else "")
+
+
+def _warnings(text: str) -> tuple[str, ...]:
+    lines = (plain(line, 300) for line in text.splitlines())
+    return tuple(line for line in lines if "warn" in line.lower())[:20]
+
+
+async def take_back(
+    bench: Workbench, ready: Ready, grant: Grant, before: State, version_table: str, line: Callable[[str], None]
+) -> RecoveryResult:
+    """Rung a if the database is measured to be as before, else rung b once, and then measured again."""
+    now = await asyncio.to_thread(measure, bench, version_table, digests=True)
+    problems = differences(before, now)
+    if not problems:
+        return RecoveryResult("a", recovered=True)
+    if ready.back is None:
+        return RecoveryResult("none", recovered=False, problems=problems)
+    await bench.doors.executor.change(ready.back, grant.permit, grant.operation, grant.use(BACK), line)
+    now = await asyncio.to_thread(measure, bench, version_table, digests=True)
+    problems = differences(before, now)
+    return RecoveryResult("b", recovered=not problems, problems=problems)

@@ -1,0 +1,218 @@
+"""Step 4: what is pending, what it would destroy, how long, which way back; nothing is written (S4)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from diana_tools.adapters.base import Probe, Shape
+from diana_tools.analyze import MigrationText, analyze
+from diana_tools.domain import Environment, Estimate, Finding, Migration, Plan, Recovery
+from diana_tools.errors import ConnectionFailed, ToolError
+from diana_tools.measured import Rehearsal, Schema
+from diana_tools.workbench import Workbench, look, same_database
+
+_RUN_FILES = (".env", "uv.lock", "poetry.lock", "Pipfile.lock", "requirements.txt")
+_ROWS_PER_SECOND = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """Which way and how far: `up` to everything, a version or the next `count`; `down` by `count` or to a version."""
+
+    direction: str = "up"
+    version: str = ""
+    count: int = 0
+
+
+async def make_plan(bench: Workbench, environment: Environment, aim: Aim, policy: str) -> Plan:
+    """Probe, choose, analyse and count; the plan's hash is over all that must not change before the run.
+
+    Raises:
+        ConnectionFailed: `identity_mismatch` when the tool reaches another database than Diana did.
+        ToolError: `history_inconsistent`, `version_unknown`, and what the probe raises.
+    """
+    probe = await look(bench.adapter, bench.project, bench.doors)
+    if not same_database(probe, bench.identity):
+        there = probe.url.address.place if probe.url else ""
+        raise ConnectionFailed(
+            "identity_mismatch", {"place": bench.url.address.place, "tool_place": there, "error": ""}
+        )
+    if probe.history.problems:
+        raise ToolError("history_inconsistent", {"problem": probe.history.problems[0]})
+    chosen, target = _choose(probe, aim)
+    analysis = analyze(
+        _texts(bench.project.root, chosen), _dialect(bench), _texts(bench.project.root, _earlier(probe, chosen)),
+        _live(bench), aim.direction,
+    )  # fmt: skip
+    findings = tuple(_count(bench, analysis.findings))
+    plan = Plan(
+        tool=bench.adapter.tool, tool_version=probe.version, address=bench.url.address,
+        identity=bench.identity.digest, environment=environment, direction=aim.direction, current=probe.current,
+        target=target, pending=chosen, findings=findings, unread=analysis.unread,
+        estimate=_estimate(chosen, findings),
+        recovery=_recovery(probe.shape, chosen, bench.database.transactional_ddl), history=probe.history,
+        tables=_tables(findings), argv=_argv(bench, probe, aim, target), code=_code(bench, probe, chosen), policy=policy,
+    )  # fmt: skip
+    return replace(plan, plan_hash=plan_hash(plan))
+
+
+def plan_hash(plan: Plan) -> str:
+    """SHA-256 of canonical JSON (guard's design, 4): no absolute path, clock, temporary name or live count."""
+    body = {
+        "tool": [plan.tool, plan.tool_version],
+        "argv": list(plan.argv),
+        "migrations": [[m.id, m.path, m.checksum] for m in plan.pending],
+        "findings": sorted([f.rule, f.object, f.migration, f.level] for f in plan.findings),
+        "unread": sorted([u.file, u.why, re.sub(r"\s+", " ", u.statement)] for u in plan.unread),
+        "code": [list(pair) for pair in plan.code],
+        "identity": plan.identity,
+        "environment": [plan.environment.name, plan.environment.level],
+        "direction": plan.direction,
+        "from_to": [list(plan.current), list(plan.target)],
+        "policy": plan.policy,
+        "recovery": plan.recovery.rung,
+    }
+    return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def cleared(plan: Plan, rehearsal: Rehearsal, dialect: str, live: Schema | None) -> Plan:
+    """The plan with what nobody could read replaced by findings on the SQL a rehearsal captured (AC002).
+
+    Only migrations whose statements were captured are cleared; a captured statement that cannot be read
+    stays unread. The estimate becomes the measured time. The hash is taken again.
+    """
+    texts = [
+        MigrationText(m.id, m.path, ";\n".join(s.sql for s in rehearsal.statements if s.migration == m.id) + ";", "sql")
+        for m in plan.pending
+        if any(u.migration == m.id for u in plan.unread)
+    ]
+    if not rehearsal.passed or rehearsal.after is None or not texts:
+        return _timed(plan, rehearsal)
+    seen = analyze(texts, dialect, [], live, plan.direction)
+    known = {(f.rule, f.object) for f in plan.findings}
+    fresh = tuple(replace(f, confidence="captured") for f in seen.findings if (f.rule, f.object) not in known)
+    done = {text.id for text in texts}
+    left = tuple(u for u in plan.unread if u.migration not in done) + seen.unread
+    return _timed(replace(plan, findings=plan.findings + fresh, unread=left), rehearsal)
+
+
+def _timed(plan: Plan, rehearsal: Rehearsal) -> Plan:
+    if rehearsal.passed and rehearsal.kind == "full":
+        plan = replace(plan, estimate=Estimate(rehearsal.seconds, "measured", "rehearsal"))
+    return replace(plan, plan_hash=plan_hash(plan))
+
+
+def _choose(probe: Probe, aim: Aim) -> tuple[tuple[Migration, ...], tuple[str, ...]]:
+    if aim.direction == "down":
+        return _choose_down(probe, aim)
+    if aim.version:
+        ids = [m.id for m in probe.pending]
+        if aim.version not in ids:
+            raise ToolError("version_unknown", {"version": aim.version})
+        return probe.pending[: ids.index(aim.version) + 1], (aim.version,)
+    if aim.count:
+        some = probe.pending[: aim.count]
+        return some, ((some[-1].id,) if some else probe.current)
+    return probe.pending, probe.heads if probe.pending else probe.current
+
+
+def _choose_down(probe: Probe, aim: Aim) -> tuple[tuple[Migration, ...], tuple[str, ...]]:
+    newest_first = tuple(reversed(probe.applied))
+    if aim.version:
+        ids = [m.id for m in newest_first]
+        if aim.version not in ids:
+            raise ToolError("version_unknown", {"version": aim.version})
+        down = newest_first[: ids.index(aim.version)]
+    else:
+        down = newest_first[: aim.count or 1]
+    left = newest_first[len(down) :]
+    return down, ((left[0].id,) if left else ())
+
+
+def _earlier(probe: Probe, chosen: Sequence[Migration]) -> tuple[Migration, ...]:
+    ids = {m.id for m in chosen}
+    return tuple(m for m in probe.applied if m.id not in ids)
+
+
+def _texts(root: Path, migrations: Sequence[Migration]) -> list[MigrationText]:
+    found: list[MigrationText] = []
+    for migration in migrations:
+        path = root / migration.path
+        text = path.read_text("utf-8", "replace") if path.is_file() else ""
+        language = "sql" if path.suffix == ".sql" else "alembic-python"
+        found.append(MigrationText(migration.id, migration.path, text, language))
+    return found
+
+
+def _dialect(bench: Workbench) -> str:
+    return bench.url.engine
+
+
+def _live(bench: Workbench) -> Schema:
+    with bench.doors.sessions.read(bench.url) as session:
+        return bench.database.schema(session)
+
+
+def _count(bench: Workbench, findings: Sequence[Finding]) -> list[Finding]:
+    counted: list[Finding] = []
+    with bench.doors.sessions.read(bench.url) as session:
+        for finding in findings:
+            loss = bench.database.loss(session, finding) if finding.data_loss else None
+            counted.append(replace(finding, loss=loss))
+    return counted
+
+
+def _tables(findings: Sequence[Finding]) -> tuple[str, ...]:
+    return tuple(sorted({f.object.split(".")[0] for f in findings if f.object and f.data_loss}))
+
+
+def _estimate(pending: Sequence[Migration], findings: Sequence[Finding]) -> Estimate:
+    rows = sum(f.loss.total or 0 for f in findings if f.loss is not None)
+    return Estimate(round(0.3 + 0.2 * len(pending) + rows / _ROWS_PER_SECOND, 1), "low", "estimate")
+
+
+def _recovery(shape: Shape, pending: Sequence[Migration], transactional: bool) -> Recovery:
+    if shape is Shape.WHOLE_RUN and transactional and all(m.transactional for m in pending):
+        return Recovery("a", "engine_undoes_the_run")
+    if shape is Shape.PER_MIGRATION and transactional and all(m.reversible for m in pending):
+        return Recovery("b", "tool_takes_back_what_was_applied")
+    return Recovery("e", "restore_of_the_backup")
+
+
+def _argv(bench: Workbench, probe: Probe, aim: Aim, target: tuple[str, ...]) -> tuple[str, ...]:
+    """The command as a template: folders replaced by words, so that two checkouts agree."""
+    if aim.direction == "down":
+        command = bench.adapter.rollback(bench.project, probe, target, bench.timeout)
+    else:
+        command = bench.adapter.apply(bench.project, target, bench.timeout)
+    words = ((str(bench.project.interpreter), "{interpreter}"), (str(bench.project.root), "{project}"))
+    shown: list[str] = []
+    for word in command.argv:
+        for long, short in words:
+            word = word.replace(long, short)
+        shown.append(word)
+    return tuple(shown)
+
+
+def _code(bench: Workbench, probe: Probe, pending: Sequence[Migration]) -> tuple[tuple[str, str], ...]:
+    root = bench.project.root
+    paths = {
+        *probe.loaded,
+        bench.project.config,
+        *(root / m.path for m in pending),
+        *(root / name for name in _RUN_FILES),
+    }
+    return tuple(sorted(_hashes(root, paths)))
+
+
+def _hashes(root: Path, paths: set[Path]) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    for path in paths:
+        if path.is_file() and path.is_relative_to(root) and not path.is_relative_to(root / ".venv"):
+            found.append((path.relative_to(root).as_posix(), hashlib.sha256(path.read_bytes()).hexdigest()))
+    return found

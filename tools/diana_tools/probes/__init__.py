@@ -1,0 +1,1 @@
+"""Scripts that a project's own interpreter runs; standard library and the project's tool only."""

@@ -1,0 +1,107 @@
+"""The pending migrations on a proven scratch, by the user's own tool, everything measured (guard's design, 18)."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from diana_tools.adapters.base import Override, RehearsalOutput
+from diana_tools.backup import differences
+from diana_tools.command import WriteCommand
+from diana_tools.databases.base import Grant, Scratch
+from diana_tools.domain import DatabaseUrl, Plan
+from diana_tools.errors import RehearsalError, ScratchBreach
+from diana_tools.measured import Backup, Rehearsal, State
+from diana_tools.permit import Act, Operation, Use
+from diana_tools.workbench import Workbench, look
+
+RUN = "rehearse"
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A rehearsal before its permit: the marker, the redirection, the command and the whole operation."""
+
+    marker: str
+    override: Override
+    command: WriteCommand
+    operation: Operation
+
+
+def prepare(bench: Workbench, plan: Plan, server_version: str, scratch_url: DatabaseUrl) -> Prepared:
+    """Decide everything a rehearsal will do, so that its permit can be bound to it."""
+    marker = secrets.token_hex(16)
+    override = bench.adapter.override(bench.project, scratch_url, bench.scratch_folder)
+    command = bench.adapter.rehearse(bench.project, override, marker, plan.direction, plan.target, bench.timeout)
+    uses = bench.database.scratch_uses(bench.scratch_folder, bench.url, server_version)
+    operation = Operation(
+        act=Act.SCRATCH, tool=bench.adapter.tool, identity=bench.identity.digest, plan_hash=plan.plan_hash,
+        uses=(*uses, Use(RUN, command.digest)), recovery="destroy",
+    )  # fmt: skip
+    return Prepared(marker, override, command, operation)
+
+
+async def rehearse(
+    bench: Workbench,
+    plan: Plan,
+    prepared: Prepared,
+    scratch: Scratch,
+    backup: Backup,
+    grant: Grant,
+    version_table: str,
+    line: Callable[[str], None],
+) -> Rehearsal:
+    """Run the migrations on a loaded scratch, after the tool's own probe has reported the marker.
+
+    Raises:
+        RehearsalError: `marker_not_seen`: the tool went elsewhere; nothing was run.
+        ScratchBreach: the target's schema, history or rows differ after the rehearsal.
+    """
+    target_before = await asyncio.to_thread(_state, bench, bench.url, version_table)
+    await scratch.mark(prepared.marker, grant)
+    _write_override(prepared.override)
+    probe = await look(bench.adapter, bench.project, bench.doors, prepared.override)
+    if probe.marker != prepared.marker:
+        there = probe.url.address.place if probe.url else ""
+        raise RehearsalError("marker_not_seen", {"place": there, "scratch": scratch.place})
+    before = await asyncio.to_thread(_state, bench, scratch.url, version_table)
+    changed = await bench.doors.executor.change(prepared.command, grant.permit, grant.operation, grant.use(RUN), line)
+    told = bench.adapter.parse_rehearsal(changed.output)
+    if told.marker != prepared.marker:
+        raise RehearsalError("marker_not_seen", {"place": "", "scratch": scratch.place})
+    after = await asyncio.to_thread(_state, bench, scratch.url, version_table)
+    target_after = await asyncio.to_thread(_state, bench, bench.url, version_table)
+    breach = _breach(target_before, target_after)
+    if breach:
+        raise ScratchBreach("target_changed", {"what": ", ".join(breach[:5])})
+    passed = changed.output.exit_code == 0 and not told.error
+    return Rehearsal(
+        kind="full", scratch=scratch.place, passed=passed, seconds=changed.output.seconds, statements=told.statements,
+        before=before, after=after if passed else None, error=_error(bench, told, changed.output.exit_code),
+        failed=told.failed, backup=backup.id,
+    )  # fmt: skip
+
+
+def _error(bench: Workbench, told: RehearsalOutput, exit_code: int) -> str:
+    return told.error or ("" if exit_code == 0 else f"{bench.adapter.tool}: exit {exit_code}")
+
+
+def _write_override(override: Override) -> None:
+    for path, text in override.files.items():
+        path.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
+        path.unlink(missing_ok=True)
+        Path(path).touch(mode=0o600)
+        path.write_text(text)
+
+
+def _state(bench: Workbench, url: DatabaseUrl, version_table: str) -> State:
+    with bench.doors.sessions.read(url) as session:
+        return bench.database.state(session, version_table, (), digests=False)
+
+
+def _breach(before: State, after: State) -> tuple[str, ...]:
+    """Schema and history must not move at all; rows may, where an application goes on writing."""
+    return tuple(word for word in differences(before, after) if not word.startswith(("rows:", "content:")))

@@ -1,0 +1,1 @@
+"""One file a store: where copies of backups go."""

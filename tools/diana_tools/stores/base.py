@@ -1,0 +1,46 @@
+"""What a store can do: put, look, get. Deleting is not among it; that would need a permit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from diana_tools.measured import Backup, Copy
+
+
+class Store(Protocol):
+    """A place for copies of backups.
+
+    `remote` says that the person's policy counts it as outside the database's failure domain.
+    """
+
+    kind: str
+    name: str
+    remote: bool
+
+    def check(self) -> None:
+        """See that the store can be reached and written, without leaving anything.
+
+        Raises:
+            BackupError: `store_unreachable`, `store_refused`, `store_public`.
+        """
+        ...
+
+    def put(self, backup: Backup, progress: Callable[[int], None]) -> Copy:
+        """Copy a backup and its manifest, then verify size, hash and the manifest's read-back there.
+
+        `progress` gets bytes sent so far. Never overwrites another backup.
+
+        Raises:
+            BackupError: `store_put_failed`, `store_mismatch`.
+        """
+        ...
+
+    def get(self, backup_id: str, folder: Path) -> Path:
+        """Fetch a backup and its manifest into `folder`, verified by hash; returns the manifest's path.
+
+        Raises:
+            BackupError: `store_missing`, `store_mismatch`.
+        """
+        ...

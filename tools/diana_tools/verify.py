@@ -1,0 +1,66 @@
+"""Step 8: history, schema, data and connectivity, each with what was expected, found, and the query behind it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from diana_tools.backup import differences
+from diana_tools.domain import Plan
+from diana_tools.errors import DianaError
+from diana_tools.measured import Check, Rehearsal, State, Verification
+from diana_tools.migrate import measure
+from diana_tools.workbench import Workbench, look
+
+
+async def verify(
+    bench: Workbench, plan: Plan, rehearsal: Rehearsal | None, before: State | None, version_table: str
+) -> Verification:
+    """The four checks of the document; what could not be compared is listed, not passed (S8)."""
+    try:
+        after = await asyncio.to_thread(measure, bench, version_table, digests=False)
+        probe = await look(bench.adapter, bench.project, bench.doors)
+    except DianaError as error:
+        lost = Check("connectivity", passed=False, critical=True, expected="a reply", found=error.code)
+        return Verification((lost,), ("history", "schema", "data"))
+    expected = rehearsal.after if rehearsal is not None and rehearsal.passed else None
+    applied = {m.id for m in probe.applied}
+    missing = [m.id for m in plan.pending if (m.id in applied) == (plan.direction == "down")]
+    history = Check(
+        "history", passed=not missing, critical=False, expected=", ".join(plan.target) or "base",
+        found=", ".join(probe.current) or "base", query=f"SELECT version_num FROM {version_table}", problems=tuple(missing),
+    )  # fmt: skip
+    connectivity = Check(
+        "connectivity", passed=True, critical=True, expected="a reply",
+        found=f"{len(after.tables)} tables read", query="SELECT count(*) of every table",
+    )  # fmt: skip
+    checks = (history, _schema(expected, after), _rows(expected, before, rehearsal, after), connectivity)
+    not_checked = () if expected is not None else ("schema_without_rehearsal", "rows_without_rehearsal")
+    return Verification(checks, not_checked)
+
+
+def _schema(expected: State | None, after: State) -> Check:
+    if expected is None:
+        return Check("schema", passed=None, critical=False, expected="", found=after.schema.fingerprint[:12])
+    problems = tuple(w for w in differences(expected, after) if not w.startswith(("rows:", "content:", "version:")))
+    return Check(
+        "schema", passed=not problems, critical=False, expected=expected.schema.fingerprint[:12],
+        found=after.schema.fingerprint[:12], query="catalog", problems=problems,
+    )  # fmt: skip
+
+
+def _rows(expected: State | None, before: State | None, rehearsal: Rehearsal | None, after: State) -> Check:
+    """Row counts now against the count before, moved by what the rehearsal moved; only fewer rows is a loss."""
+    if expected is None or before is None or rehearsal is None:
+        return Check("data", passed=None, critical=False, expected="", found="")
+    was, rehearsed, now = rehearsal.before.rows(), expected.rows(), after.rows()
+    start = before.rows()
+    lost: list[str] = []
+    for table, rows in rehearsed.items():
+        wanted = start.get(table, 0) + rows - was.get(table, 0)
+        if table not in now or now[table] < wanted:
+            lost.append(f"rows:{table}:{wanted}:{now.get(table, 0)}")
+    total = sum(rows for table, rows in now.items() if table in rehearsed)
+    return Check(
+        "data", passed=not lost, critical=False, expected=str(sum(rehearsed.values())), found=str(total),
+        query="SELECT count(*) of every table", problems=tuple(lost),
+    )  # fmt: skip
