@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from diana_config.errors import DianaError, SettingsError
 
-
-class DianaError(Exception):
-    """A failure that a person can act on: a stable `code` and the fields its sentence needs.
-
-    `code` names the message `error.<code>` in the catalogue. Fields are already free of secrets.
-    """
-
-    def __init__(self, code: str, fields: Mapping[str, str] | None = None) -> None:
-        self.code = code
-        self.fields: dict[str, str] = dict(fields or {})
-        super().__init__(f"{code} {self.fields}" if self.fields else code)
-
-
-class SettingsError(DianaError):
-    """A setting, flag or file of settings that cannot be used (exit 2)."""
+__all__ = [
+    "BackupError",
+    "ChangeFailed",
+    "ChoiceNeeded",
+    "ConnectionFailed",
+    "DianaError",
+    "LockHeld",
+    "PermitRefused",
+    "RehearsalError",
+    "ScratchBreach",
+    "SettingsError",
+    "ToolError",
+]
 
 
 class ChoiceNeeded(DianaError):

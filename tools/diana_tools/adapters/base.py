@@ -68,6 +68,7 @@ class Probe:
     `url` holds the password (memory only). `server` and `database` are the engine's own identity words as
     seen through the tool's connection; `marker` the content of a scratch marker table, empty when none.
     `loaded` are the project's files that were imported, absolute. `error` is a code, `error_text` its words.
+    `version_table` is the tool's own table, schema-qualified where the tool says so.
     """
 
     version: str
@@ -82,6 +83,7 @@ class Probe:
     server: str = ""
     database: str = ""
     marker: str = ""
+    version_table: str = ""
     error: str = ""
     error_text: str = ""
 
