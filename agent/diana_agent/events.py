@@ -17,6 +17,7 @@ from diana_tools.measured import (
     RecoveryResult,
     Rehearsal,
     ServerFacts,
+    State,
     Verification,
 )  # fmt: skip
 
@@ -61,6 +62,9 @@ class ModelSaid(Event):
     kind: Literal["model_said"] = "model_said"
     text: str
     model: str
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost: float | None = None
 
 
 class StepEntered(Event):
@@ -138,6 +142,16 @@ class Connected(Event):
     fingerprint: str
 
 
+class Prerequisite(Event):
+    """One prerequisite of step 1, met or not (None: could not be checked); `message` says which, or its remedy."""
+
+    kind: Literal["prerequisite"] = "prerequisite"
+    name: str
+    met: bool | None
+    message: str
+    fields: dict[str, str] = {}
+
+
 class Planned(Event):
     """A plan was made; a later one replaces it."""
 
@@ -182,6 +196,14 @@ class Previewed(Event):
     preview: Preview
 
 
+class Measured(Event):
+    """The target measured at one moment of a run: right before the change, right after it, or after recovery."""
+
+    kind: Literal["measured"] = "measured"
+    moment: Literal["before", "after", "recovered"]
+    state: State
+
+
 class Asked(Event):
     """The guard asked the person. The phrase itself is policy, not a secret."""
 
@@ -208,6 +230,13 @@ class Refused(Event):
     verb: str
     reason: str
     fields: dict[str, str] = {}
+
+
+class GaveBack(Event):
+    """The person gave a verb back that a no or a row of refusals had taken away (never a model)."""
+
+    kind: Literal["gave_back"] = "gave_back"
+    verb: str
 
 
 class PermitMinted(Event):
@@ -277,12 +306,16 @@ class Reported(Event):
 
 
 class Halted(Event):
-    """The run stopped: a documented reason, the exit code, and the fields of its sentence."""
+    """The run stopped: a documented reason, the exit code, and the fields of `error.<reason>`.
+
+    `umbrella` is the id of the document's own sentence around it (its field `error` takes the inner one), or empty.
+    """
 
     kind: Literal["halted"] = "halted"
     reason: str
     exit_code: int
     fields: dict[str, str] = {}
+    umbrella: str = ""
 
 
 class RunEnded(Event):
@@ -294,10 +327,10 @@ class RunEnded(Event):
 
 
 AnyEvent = Annotated[
-    RunStarted | EnvironmentSettled | UserSaid | ModelSaid | StepEntered | StepLeft | ToolRequested | ToolAnswered
-    | Noted | Detected | Trusted | Connected | Planned | BackedUp | Proven | Copied | Rehearsed | Previewed | Asked
-    | Answered | Refused | PermitMinted | PermitRedeemed | ChangeStarted | ChangeFinished | Recovered | Verified
-    | Reported | Halted | RunEnded,
+    RunStarted | EnvironmentSettled | UserSaid | ModelSaid | StepEntered | StepLeft | ToolRequested
+    | ToolAnswered | Noted | Detected | Trusted | Connected | Prerequisite | Planned | BackedUp | Proven
+    | Copied | Rehearsed | Previewed | Measured | Asked | Answered | Refused | GaveBack | PermitMinted
+    | PermitRedeemed | ChangeStarted | ChangeFinished | Recovered | Verified | Reported | Halted | RunEnded,
     Field(discriminator="kind"),
 ]  # fmt: skip
 EVENTS: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
