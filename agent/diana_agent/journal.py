@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -9,12 +10,12 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from diana_agent.events import EVENTS, AnyEvent
 from diana_tools.errors import DianaError
@@ -52,31 +53,70 @@ def _hash(prev: str, seq: int, at: str, actor: str, event: str) -> str:
 
 
 def _event_text(event: AnyEvent) -> str:
-    return json.dumps(EVENTS.dump_python(event, mode="json"), sort_keys=True, ensure_ascii=False)
+    """The event as hashed and written: what is not text (a file name's stray bytes) becomes a question mark."""
+    text = json.dumps(EVENTS.dump_python(event, mode="json"), sort_keys=True, ensure_ascii=False)
+    return text.encode("utf-8", "replace").decode()
 
 
 class Journal:
     """The journal of one run; the process that opened it is its only writer.
 
+    Opening one that exists is how a run is resumed. A last line that a crash tore off was never acknowledged
+    to anybody: it is put aside in `<name>.torn` and its length in bytes stands in `torn`, for the resume to say so.
+
     Raises:
         DianaError: `journal_locked` when another process writes it, `journal_unwritable` on a full or
-            read-only disk. Whoever records a change must stop at that.
+            read-only disk, `journal_changed` when somebody else altered or removed the file meanwhile, and what
+            `read` raises. Whoever records a change must stop at that.
     """
 
     def __init__(self, path: Path, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.path = path
+        self.torn = 0
         self._clock = clock
         self._lock = threading.RLock()
         self._sinks: list[Callable[[Entry], None]] = []
-        self.entries: list[Entry] = list(read(path)) if path.exists() else []
+        self._file = self._open()
         try:
-            path.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
-            self._file: IO[bytes] = os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab")
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise DianaError("journal_locked", {"path": str(path)}) from None
+            self.entries: list[Entry] = self._recover()
+            self._size = os.fstat(self._file).st_size
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self) -> int:
+        try:
+            self.path.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
+            file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise DianaError("journal_unwritable", {"path": str(path), "error": error.strerror or ""}) from None
+            raise self._unwritable(error) from None
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.fchmod(file, 0o600)
+            _sync_folder(self.path.parent)
+        except OSError as error:
+            os.close(file)
+            if isinstance(error, BlockingIOError):
+                raise DianaError("journal_locked", {"path": str(self.path)}) from None
+            raise self._unwritable(error) from None
+        return file
+
+    def _recover(self) -> list[Entry]:
+        """The entries so far; what a crash left half-written goes aside, anything else that is wrong is an error."""
+        walk = _walk(self.path)
+        if walk.report.problem not in ("", "journal_torn"):
+            raise DianaError(walk.report.problem, {"path": str(self.path), "line": str(walk.report.line)})
+        try:
+            if walk.tail:
+                _put_aside(self.path.with_name(self.path.name + ".torn"), walk.tail)
+                os.ftruncate(self._file, walk.good)
+                os.fsync(self._file)
+                self.torn = len(walk.tail)
+            elif not walk.ended:
+                os.write(self._file, b"\n")
+        except OSError as error:
+            raise self._unwritable(error) from None
+        return walk.entries
 
     @property
     def head(self) -> str:
@@ -97,18 +137,33 @@ class Journal:
                  "event": json.loads(text)},
                 ensure_ascii=False,
             )  # fmt: skip
-            try:
-                self._file.write(line.encode() + b"\n")
-                self._file.flush()
-                os.fsync(self._file.fileno())
-            except OSError as error:
-                raise DianaError(
-                    "journal_unwritable", {"path": str(self.path), "error": error.strerror or ""}
-                ) from None
+            self._write(line.encode() + b"\n")
             self.entries.append(entry)
-        for sink in tuple(self._sinks):
+            sinks = tuple(self._sinks)
+        for sink in sinks:
             sink(entry)
         return entry
+
+    def _write(self, line: bytes) -> None:
+        """All of the line, on disk, or none of it: what a full disk cut short is taken off again."""
+        try:
+            now = os.fstat(self._file)
+            if now.st_nlink == 0 or now.st_size != self._size:
+                raise DianaError("journal_changed", {"path": str(self.path)})
+            try:
+                left = memoryview(line)
+                while left:
+                    left = left[os.write(self._file, left) :]
+                os.fsync(self._file)
+            except OSError:
+                os.ftruncate(self._file, self._size)
+                raise
+        except OSError as error:
+            raise self._unwritable(error) from None
+        self._size += len(line)
+
+    def _unwritable(self, error: OSError) -> DianaError:
+        return DianaError("journal_unwritable", {"path": str(self.path), "error": error.strerror or ""})
 
     def events(self) -> tuple[AnyEvent, ...]:
         """All events so far, in order."""
@@ -123,46 +178,107 @@ class Journal:
             self._sinks.append(sink)
 
     def close(self) -> None:
-        """Give the file and its lock back."""
-        with suppress(OSError):
-            self._file.close()
+        """Give the file and its lock back; nothing can be appended afterwards."""
+        with self._lock:
+            if self._file >= 0:
+                with suppress(OSError):
+                    os.close(self._file)
+                self._file = -1
+
+
+def _sync_folder(folder: Path) -> None:
+    """A new file is only there after a power cut if its folder was synced too."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _put_aside(path: Path, tail: bytes) -> None:
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+    try:
+        os.write(file, tail + b"\n")
+        os.fsync(file)
+    finally:
+        os.close(file)
 
 
 def read(path: Path) -> Iterator[Entry]:
-    """The entries of a journal, each checked against the chain.
+    """The entries of a journal, each checked against the chain; a torn last line is an error here.
 
     Raises:
-        DianaError: `journal_broken` with the line where the chain ends.
+        DianaError: `journal_broken` (edited, removed or swapped), `journal_unreadable` or `journal_torn`,
+            with the line where the chain ends; `journal_missing`.
     """
-    report, entries = _walk(path)
-    if report.problem:
-        raise DianaError(report.problem, {"path": str(path), "line": str(report.line)})
-    yield from entries
+    walk = _walk(path)
+    if walk.report.problem:
+        raise DianaError(walk.report.problem, {"path": str(path), "line": str(walk.report.line)})
+    yield from walk.entries
 
 
 def verify(path: Path, anchors: tuple[str, ...] = ()) -> ChainReport:
-    """Check the whole chain, and that every anchor (a head kept elsewhere) still stands in it."""
-    report, entries = _walk(path)
-    known = {entry.hash for entry in entries}
-    missing = [anchor for anchor in anchors if anchor not in known]
-    if not report.problem and missing:
-        return ChainReport(report.entries, report.head, "journal_cut", report.entries, len(anchors))
-    return ChainReport(report.entries, report.head, report.problem, report.line, len(anchors))
+    """Check the whole chain, and that every anchor (a head kept elsewhere) still stands in it.
+
+    `problem` is `journal_cut` when an anchor is missing from an otherwise whole chain; else as `read` raises.
+
+    Raises:
+        DianaError: `journal_missing`.
+    """
+    walk = _walk(path)
+    known = {GENESIS} | {entry.hash for entry in walk.entries}
+    if not walk.report.problem and not known.issuperset(anchors):
+        return replace(walk.report, problem="journal_cut", line=walk.report.entries, anchors=len(anchors))
+    return replace(walk.report, anchors=len(anchors))
 
 
-def _walk(path: Path) -> tuple[ChainReport, list[Entry]]:
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """A journal read through: the good entries, their end in bytes, and what a crash left after them.
+
+    `ended` False: the last good line misses its newline.
+    """
+
+    report: ChainReport
+    entries: list[Entry]
+    good: int
+    tail: bytes = b""
+    ended: bool = True
+
+
+def _walk(path: Path) -> _Walk:
+    try:
+        if path.exists() and not path.is_file():
+            raise IsADirectoryError(errno.EISDIR, "not a file")
+        data = path.read_bytes()
+    except OSError as error:
+        raise DianaError("journal_missing", {"path": str(path), "error": error.strerror or ""}) from None
     entries: list[Entry] = []
-    prev = GENESIS
-    for number, line in enumerate(path.read_bytes().splitlines(), 1):
-        try:
-            raw = json.loads(line)
-            entry = Entry.model_validate(raw)
-            text = json.dumps(raw["event"], sort_keys=True, ensure_ascii=False)
-        except (ValueError, ValidationError, KeyError, TypeError):
-            return ChainReport(len(entries), prev, "journal_unreadable", number), entries
-        good = _hash(prev, number, str(raw["at"]), entry.actor, text)
-        if entry.seq != number or entry.prev != prev or entry.hash != good:
-            return ChainReport(len(entries), prev, "journal_broken", number), entries
+    head, good = GENESIS, 0
+    lines = data.split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    for number, line in enumerate(lines, 1):
+        entry, problem = _entry(line, number, head)
+        if entry is None:
+            last = number == len(lines)
+            if last and (not data.endswith(b"\n") or b"\0" in line):
+                return _Walk(ChainReport(len(entries), head, "journal_torn", number), entries, good, data[good:])
+            return _Walk(ChainReport(len(entries), head, problem, number), entries, good)
         entries.append(entry)
-        prev = entry.hash
-    return ChainReport(len(entries), prev), entries
+        head, good = entry.hash, good + len(line) + 1
+    return _Walk(ChainReport(len(entries), head), entries, good, ended=not data or data.endswith(b"\n"))
+
+
+def _entry(line: bytes, number: int, prev: str) -> tuple[Entry | None, str]:
+    """One line as an entry of the chain, or the message id of what is wrong with it."""
+    try:
+        raw = json.loads(line)
+        entry = Entry.model_validate(raw)
+        text = json.dumps(raw["event"], sort_keys=True, ensure_ascii=False)
+        good = _hash(prev, number, str(raw["at"]), entry.actor, text)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None, "journal_unreadable"
+    if entry.seq != number or entry.prev != prev or entry.hash != good:
+        return None, "journal_broken"
+    return entry, ""
