@@ -29,7 +29,7 @@ class Event(BaseModel):
 
 
 class RunStarted(Event):
-    """A run began: who, where, with which face and model."""
+    """A run began: who, where (`project` is the absolute path), with which face and model, for which ticket."""
 
     kind: Literal["run_started"] = "run_started"
     run: str
@@ -40,6 +40,8 @@ class RunStarted(Event):
     version: str
     host: str
     pid: int
+    ticket: str = ""
+    reason: str = ""
 
 
 class EnvironmentSettled(Event):
@@ -239,6 +241,25 @@ class GaveBack(Event):
     verb: str
 
 
+class ApprovalUsed(Event):
+    """An approval that another person gave beforehand was accepted and spent; it is never good again.
+
+    `sealed` is ssh or hmac, `signer` the key's principal; `confirmed` are the questions that were answered.
+    """
+
+    kind: Literal["approval_used"] = "approval_used"
+    nonce: str
+    approver: str
+    asked_by: str
+    approved_at: datetime
+    sealed: Literal["ssh", "hmac"]
+    signer: str
+    plan_hash: str
+    confirmed: tuple[str, ...]
+    ticket: str = ""
+    reason: str = ""
+
+
 class PermitMinted(Event):
     """The guard minted a permit."""
 
@@ -329,8 +350,9 @@ class RunEnded(Event):
 AnyEvent = Annotated[
     RunStarted | EnvironmentSettled | UserSaid | ModelSaid | StepEntered | StepLeft | ToolRequested
     | ToolAnswered | Noted | Detected | Trusted | Connected | Prerequisite | Planned | BackedUp | Proven
-    | Copied | Rehearsed | Previewed | Measured | Asked | Answered | Refused | GaveBack | PermitMinted
-    | PermitRedeemed | ChangeStarted | ChangeFinished | Recovered | Verified | Reported | Halted | RunEnded,
+    | Copied | Rehearsed | Previewed | Measured | Asked | Answered | Refused | GaveBack | ApprovalUsed
+    | PermitMinted | PermitRedeemed | ChangeStarted | ChangeFinished | Recovered | Verified | Reported | Halted
+    | RunEnded,
     Field(discriminator="kind"),
 ]  # fmt: skip
 EVENTS: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
