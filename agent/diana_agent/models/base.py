@@ -8,6 +8,10 @@ from enum import StrEnum
 from typing import Protocol
 
 JsonValue = str | int | float | bool | None | list["JsonValue"] | dict[str, "JsonValue"]
+JsonObject = dict[str, JsonValue]
+
+START = "@start"
+"""The text of the first message of a session, said by the program and not by the person: begin with steps 2 to 4."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +41,25 @@ class ToolResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Reasoning:
+    """A block that only the model of that name can read: handed back to it unchanged, never shown, never journalled."""
+
+    model: str
+    block: str
+
+
+Part = Text | ToolCall | ToolResult | Reasoning
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
-    """One message. `role` is user or assistant; a user message carries text and tool results."""
+    """One message. `role` is user or assistant; a user message carries text and tool results.
+
+    A conversation only grows: providers void a model's reasoning when what came before it was edited.
+    """
 
     role: str
-    parts: tuple[Text | ToolCall | ToolResult, ...]
+    parts: tuple[Part, ...]
 
 
 class Stop(StrEnum):
@@ -55,7 +73,10 @@ class Stop(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one reply, and their price in US dollars (None: unknown)."""
+    """Tokens of one reply, and their price in US dollars (None: unknown).
+
+    `input_tokens` were read anew, `cached_tokens` came from the provider's cache; the two do not overlap.
+    """
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -64,8 +85,21 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class Prices:
+    """What a person's settings say a million tokens cost in US dollars; there is no table of prices in Diana."""
+
+    read: float
+    write: float
+    cache_read: float
+    cache_write: float
+
+
+@dataclass(frozen=True, slots=True)
 class ModelTurn:
-    """A finished reply. `problem` is a message id (`model.<id>`) when it ended badly; then `calls` is empty."""
+    """A finished reply. `problem` is a message id (`model.<id>`) when it ended badly; then `calls` is empty.
+
+    `parts` is the reply block by block in the order it came (empty: text, then calls), for `message`.
+    """
 
     text: str
     calls: tuple[ToolCall, ...]
@@ -73,6 +107,13 @@ class ModelTurn:
     usage: Usage = Usage()
     problem: str = ""
     problem_fields: tuple[tuple[str, str], ...] = ()
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def message(self) -> Message:
+        """The assistant message that belongs into the conversation; it has no parts when nothing was said."""
+        spoken: tuple[Part, ...] = (Text(self.text),) if self.text else ()
+        return Message("assistant", self.parts or (*spoken, *self.calls))
 
 
 @dataclass(frozen=True, slots=True)
