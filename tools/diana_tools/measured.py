@@ -133,7 +133,10 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """A backup that was made. `path` is absolute; `manifest` lies beside it; times are ISO 8601 in UTC."""
+    """A backup that was made. `path` is absolute; `manifest` lies beside it; times are ISO 8601 in UTC.
+
+    `version_table` is the migration tool's own table, whose rows a schema-only restore keeps.
+    """
 
     id: str
     engine: str
@@ -152,6 +155,7 @@ class Backup:
     missing: tuple[str, ...] = ()
     proof: Proof | None = None
     copies: tuple[Copy, ...] = ()
+    version_table: str = ""
 
     @property
     def grade(self) -> Grade:
