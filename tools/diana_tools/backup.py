@@ -33,14 +33,11 @@ async def make_backup(bench: Workbench, plan: Plan, version_table: str, progress
     return replace(made, proof=proof)
 
 
-def scratch_operation(
-    bench: Workbench, plan_hash: str, server_version: str, *, extra: Operation | None = None
-) -> Operation:
-    """The operation of making, loading and marking a scratch; `extra` adds the uses of a rehearsal on it."""
-    uses = bench.database.scratch_uses(bench.scratch_folder, bench.url, server_version)
+def scratch_operation(bench: Workbench, plan_hash: str, server_version: str) -> Operation:
+    """The operation of making, loading, marking and destroying a scratch."""
     return Operation(
         act=Act.SCRATCH, tool=bench.adapter.tool, identity=bench.identity.digest, plan_hash=plan_hash,
-        uses=uses + (extra.uses if extra else ()), recovery="destroy",
+        uses=bench.database.scratch_uses(bench.scratch_folder, bench.url, server_version), recovery="destroy",
     )  # fmt: skip
 
 

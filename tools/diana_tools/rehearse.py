@@ -13,7 +13,7 @@ from diana_tools.backup import differences
 from diana_tools.command import WriteCommand
 from diana_tools.databases.base import Grant, Scratch
 from diana_tools.domain import DatabaseUrl, Plan
-from diana_tools.errors import RehearsalError, ScratchBreach
+from diana_tools.errors import BackupError, ConnectionFailed, RehearsalError, ScratchBreach, ToolError
 from diana_tools.measured import Backup, Rehearsal, State
 from diana_tools.permit import Act, Operation, Use
 from diana_tools.workbench import Workbench, look
@@ -31,17 +31,37 @@ class Prepared:
     operation: Operation
 
 
-def prepare(bench: Workbench, plan: Plan, server_version: str, scratch_url: DatabaseUrl) -> Prepared:
-    """Decide everything a rehearsal will do, so that its permit can be bound to it."""
+def prepare(bench: Workbench, plan: Plan, scratch_url: DatabaseUrl) -> Prepared:
+    """Decide everything that the run on a scratch will do, so that its permit can be bound to it."""
     marker = secrets.token_hex(16)
     override = bench.adapter.override(bench.project, scratch_url, bench.scratch_folder)
     command = bench.adapter.rehearse(bench.project, override, marker, plan.direction, plan.target, bench.timeout)
-    uses = bench.database.scratch_uses(bench.scratch_folder, bench.url, server_version)
     operation = Operation(
         act=Act.SCRATCH, tool=bench.adapter.tool, identity=bench.identity.digest, plan_hash=plan.plan_hash,
-        uses=(*uses, Use(RUN, command.digest)), recovery="destroy",
+        uses=(Use(RUN, command.digest),), recovery="destroy",
     )  # fmt: skip
     return Prepared(marker, override, command, operation)
+
+
+@dataclass(frozen=True, slots=True)
+class Grants:
+    """The two permits of a rehearsal: for the scratch, and for the run on it; `rows` tells the kind."""
+
+    scratch: Grant
+    run: Grant
+    rows: bool
+
+
+async def load(scratch: Scratch, backup: Backup, grant: Grant, *, rows: bool) -> None:
+    """Fill a scratch from the backup: with its rows, or the schema and the migration table alone.
+
+    Raises:
+        RehearsalError: `backup_not_restorable`, with the engine's words.
+    """
+    try:
+        await (scratch.load(backup, grant) if rows else scratch.load_schema(backup, grant))
+    except BackupError as error:
+        raise RehearsalError(error.code, error.fields) from None
 
 
 async def rehearse(
@@ -50,7 +70,7 @@ async def rehearse(
     prepared: Prepared,
     scratch: Scratch,
     backup: Backup,
-    grant: Grant,
+    grants: Grants,
     version_table: str,
     line: Callable[[str], None],
 ) -> Rehearsal:
@@ -61,26 +81,30 @@ async def rehearse(
         ScratchBreach: the target's schema, history or rows differ after the rehearsal.
     """
     target_before = await asyncio.to_thread(_state, bench, bench.url, version_table)
-    await scratch.mark(prepared.marker, grant)
+    await scratch.mark(prepared.marker, grants.scratch)
     _write_override(prepared.override)
-    probe = await look(bench.adapter, bench.project, bench.doors, prepared.override)
+    try:
+        probe = await look(bench.adapter, bench.project, bench.doors, prepared.override)
+    except (ToolError, ConnectionFailed) as error:
+        raise RehearsalError("scratch_not_reached", {"error": error.fields.get("error", "") or error.code}) from None
     if probe.marker != prepared.marker:
         there = probe.url.address.place if probe.url else ""
         raise RehearsalError("marker_not_seen", {"place": there, "scratch": scratch.place})
     before = await asyncio.to_thread(_state, bench, scratch.url, version_table)
-    changed = await bench.doors.executor.change(prepared.command, grant.permit, grant.operation, grant.use(RUN), line)
-    told = bench.adapter.parse_rehearsal(changed.output)
-    if told.marker != prepared.marker:
-        raise RehearsalError("marker_not_seen", {"place": "", "scratch": scratch.place})
-    after = await asyncio.to_thread(_state, bench, scratch.url, version_table)
+    run = grants.run
+    changed = await bench.doors.executor.change(prepared.command, run.permit, run.operation, run.use(RUN), line)
     target_after = await asyncio.to_thread(_state, bench, bench.url, version_table)
     breach = _breach(target_before, target_after)
     if breach:
         raise ScratchBreach("target_changed", {"what": ", ".join(breach[:5])})
+    told = bench.adapter.parse_rehearsal(changed.output)
+    if told.marker != prepared.marker:
+        raise RehearsalError("marker_not_seen", {"place": "", "scratch": scratch.place})
+    after = await asyncio.to_thread(_state, bench, scratch.url, version_table)
     passed = changed.output.exit_code == 0 and not told.error
     return Rehearsal(
-        kind="full", scratch=scratch.place, passed=passed, seconds=changed.output.seconds, statements=told.statements,
-        before=before, after=after if passed else None, error=_error(bench, told, changed.output.exit_code),
+        kind="full" if grants.rows else "schema", scratch=scratch.place, passed=passed,
+        seconds=changed.output.seconds, statements=told.statements, before=before, after=after if passed else None, error=_error(bench, told, changed.output.exit_code),
         failed=told.failed, backup=backup.id,
     )  # fmt: skip
 

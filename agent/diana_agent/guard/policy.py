@@ -10,6 +10,10 @@ from diana_tools.domain import Level, Plan
 from diana_tools.measured import Backup, Grade
 
 
+# A manifest keeps whole seconds.
+_CLOCK_GRAIN = timedelta(seconds=1)
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """The part of a person's policy that the guard reads, per level (settings hold the file form)."""
@@ -47,7 +51,7 @@ class Verdict:
 class ApplyFacts:
     """Everything an apply or rollback is decided from; nothing here ever came from a model.
 
-    `skip_backup` is the person's own setting.
+    `skip_backup` and `timeout` (seconds) are the person's own settings.
     """
 
     level: Level
@@ -55,6 +59,8 @@ class ApplyFacts:
     backup: Backup | None
     skip_backup: bool
     now: datetime
+    rehearsal_failed: bool = False
+    timeout: float = 300.0
 
 
 def blocked(plan: Plan) -> tuple[str, ...]:
@@ -68,6 +74,10 @@ def apply(facts: ApplyFacts, rules: Rules) -> Verdict:
         return Verdict("blocked_by_policy")
     if not facts.plan.pending:
         return Verdict("nothing_pending")
+    if facts.rehearsal_failed:
+        return Verdict("rehearsal_failed")
+    if facts.plan.estimate.seconds > facts.timeout / 2:
+        return Verdict("will_not_fit")
     if facts.skip_backup:
         return _without_backup(facts)
     backup = facts.backup
@@ -75,8 +85,12 @@ def apply(facts: ApplyFacts, rules: Rules) -> Verdict:
         return Verdict("no_backup")
     if backup.identity != facts.plan.identity:
         return Verdict("backup_of_another_database")
+    if sorted(backup.version) != sorted(facts.plan.current):
+        return Verdict("backup_of_another_version")
     age = facts.now - datetime.fromisoformat(backup.made_at)
-    if not timedelta(0) <= age <= rules.max_backup_age:
+    if age < -_CLOCK_GRAIN:
+        return Verdict("clock_moved")
+    if age > rules.max_backup_age:
         return Verdict("backup_too_old")
     if facts.plan.recovery.rung == "none" and facts.level is Level.PRODUCTION:
         return Verdict("no_recovery")

@@ -1,0 +1,46 @@
+"""One run at a time per database: a lock file on this machine, and the server's own lock where it has one (G5)."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from diana_config.folders import private
+from diana_tools.errors import LockHeld
+from diana_tools.workbench import Workbench
+
+
+@contextmanager
+def run_lock(state: Path, bench: Workbench) -> Generator[None]:
+    """Hold the database for this run until the block ends; a killed process gives it back by itself.
+
+    Raises:
+        LockHeld: `database_held` with who holds it and since when; nothing was done.
+    """
+    path = private(state / "locks") / f"{bench.identity.digest}.lock"
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LockHeld("database_held", _holder(handle.read())) from None
+        handle.truncate(0)
+        handle.write(json.dumps({"run": bench.run, "pid": os.getpid(), "host": socket.gethostname(),
+                                 "since": datetime.now(UTC).isoformat(timespec="seconds")}))  # fmt: skip
+        handle.flush()
+        with bench.doors.sessions.hold(bench.url, bench.identity.digest):
+            yield
+        handle.truncate(0)
+
+
+def _holder(text: str) -> dict[str, str]:
+    try:
+        said: dict[str, str | int] = json.loads(text)
+    except ValueError:
+        said = {}
+    return {name: str(said.get(name, "?")) for name in ("run", "pid", "host", "since")}

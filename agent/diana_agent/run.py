@@ -1,0 +1,113 @@
+"""One run: everything its steps work with, and what they have learnt that may not be written down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from diana_agent.events import AnyEvent, Noted
+from diana_agent.guard.guard import Guard
+from diana_agent.journal import Actor, Journal
+from diana_agent.models.base import JsonValue
+from diana_agent.person import Person
+from diana_agent.workflow import Standing, fold
+from diana_config.folders import Folders
+from diana_config.known import KnownDatabases
+from diana_config.settings import Settings
+from diana_config.trust import Trust
+from diana_prompts.catalogue import Catalogue
+from diana_tools.adapters.base import Probe
+from diana_tools.databases.base import Doors
+from diana_tools.domain import Detection
+from diana_tools.errors import ToolError
+from diana_tools.workbench import Workbench
+
+JsonObject = dict[str, JsonValue]
+
+
+@dataclass(slots=True)
+class Said:
+    """What a person said on the command line for this one call; no model and no file reaches it."""
+
+    trust: bool = False
+    yes: bool = False
+    skip_rehearsal: bool = False
+    approval: Path | None = None
+    request: Path | None = None
+
+
+@dataclass(slots=True)
+class Run:
+    """The doors, the record and the person of one run; `bench` and `probe` hold secrets and stay in memory."""
+
+    id: str
+    project: Path
+    settings: Settings
+    folders: Folders
+    environ: Mapping[str, str]
+    journal: Journal
+    guard: Guard
+    person: Person
+    catalogue: Catalogue
+    doors: Doors
+    trust: Trust
+    known: KnownDatabases
+    clock: Callable[[], datetime]
+    said: Said = field(default_factory=Said)
+    trusted: bool = False
+    demo: bool = False
+    found: tuple[Detection, ...] = ()
+    bench: Workbench | None = None
+    probe: Probe | None = None
+    on_line: list[Callable[[str], None]] = field(default_factory=list[Callable[[str], None]])
+
+    @property
+    def standing(self) -> Standing:
+        """Where the run stands by its journal."""
+        return fold(self.journal.events())
+
+    def write(self, event: AnyEvent, actor: Actor = "diana") -> None:
+        """Record an event; it is on disk when this returns."""
+        self.journal.append(event, actor)
+
+    def note(self, message: str, tone: str = "info", **fields: str) -> None:
+        """Tell the person a sentence of the catalogue."""
+        self.write(Noted.model_validate({"message": message, "fields": fields, "tone": tone}))
+
+    def line(self, text: str) -> None:
+        """Hand a cleaned line of live output to whoever draws it."""
+        for sink in tuple(self.on_line):
+            sink(text)
+
+    def need_bench(self) -> Workbench:
+        """The connected target.
+
+        Raises:
+            ToolError: `not_connected`.
+        """
+        if self.bench is None:
+            raise ToolError("not_connected")
+        return self.bench
+
+    def need_probe(self) -> Probe:
+        """What the tool's own look at the target gave last.
+
+        Raises:
+            ToolError: `not_connected`.
+        """
+        if self.probe is None:
+            raise ToolError("not_connected")
+        return self.probe
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a verb came to: done, nothing, refused, halted or failed; `body` holds its facts, as JSON."""
+
+    status: str
+    body: JsonObject = field(default_factory=dict[str, JsonValue])
+    reason: str = ""
+    fields: tuple[tuple[str, str], ...] = ()
+    exit_code: int = 0

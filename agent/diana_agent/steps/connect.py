@@ -1,0 +1,146 @@
+"""Step 3 (and what is left of step 1): trust, the tool, the database, the environment, and the prerequisites."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+
+from diana_agent import events as ev
+from diana_agent.person import Question
+from diana_agent.run import Outcome, Run
+from diana_agent.steps import bodies
+from diana_agent.steps.environment import settle_environment
+from diana_agent.steps.prerequisites import check_prerequisites
+from diana_config.folders import private
+from diana_config.settings import resolve_database
+from diana_tools import registry
+from diana_tools.adapters.base import Adapter, Probe, Project
+from diana_tools.connect import executed, outside_tested, parse_url, projects, reach, with_version
+from diana_tools.databases.base import Database
+from diana_tools.domain import DatabaseUrl, Level
+from diana_tools.errors import ChoiceNeeded, ConnectionFailed, ToolError
+from diana_tools.workbench import Workbench, look, same_database
+
+
+async def connect(run: Run) -> Outcome:
+    """Reach the database that the tool is configured for, and no other.
+
+    Raises:
+        ChoiceNeeded: `project_not_trusted`, `environment_unnamed`, `expected_db_missing`.
+        ToolError, ConnectionFailed: the code tells why; nothing was changed.
+    """
+    standing = run.standing
+    assert standing.detection is not None
+    adapter = registry.adapters()[standing.detection.tool]
+    found = projects(adapter, standing.detection, run.project, run.settings.interpreter)
+    if not found:
+        raise ToolError("interpreter_missing", {"tool": adapter.title})
+    await ask_trust(run, adapter, found)
+    project = await with_version(adapter, found, run.doors)
+    if outside_tested(adapter, project.version):
+        low, high = adapter.tested
+        run.note("connect.version_untested", "warn", tool=adapter.title, version=project.version, low=low, high=high)
+    probe = await look(adapter, project, run.doors)
+    url = _url(run, adapter, probe)
+    database = _engine(url)
+    reached = await asyncio.to_thread(reach, run.doors, database, url)
+    if not same_database(probe, reached.identity):
+        there = probe.url.address.place if probe.url else "?"
+        raise ConnectionFailed("identity_mismatch", {"place": url.address.place, "tool_place": there, "error": ""})
+    if reached.facts.pooler:
+        raise ConnectionFailed("pooler", {"place": url.address.place, "error": reached.facts.pooler})
+    _same_as_before(run, reached.identity.digest)
+    run.probe = probe
+    run.bench = _bench(run, adapter, database, project, url, reached.identity)
+    run.write(
+        ev.Connected(address=url.address, identity=reached.identity, facts=reached.facts, version=probe.current,
+                     fingerprint=reached.fingerprint),
+        "tool",
+    )  # fmt: skip
+    run.note("connect.ok", "good", engine=url.engine, place=url.address.place)
+    await settle_environment(run, reached.identity, url)
+    await _expected_database(run, url)
+    await check_prerequisites(run, adapter, reached)
+    after = run.standing
+    assert after.connected is not None
+    body = bodies.connection(after.connected, after.environment)
+    return Outcome("done", body | {"tool": adapter.tool, "tool_version": project.version})
+
+
+async def ask_trust(run: Run, adapter: Adapter, found: tuple[Project, ...]) -> None:
+    """Ask once whether the project's own code may run, listing what would be executed (guard's design, 16)."""
+    files = await asyncio.to_thread(executed, adapter, found)
+    if run.said.trust or run.demo:
+        run.trusted = True
+        run.write(ev.Trusted(by="demo" if run.demo else "flag", files=files), "person")
+        return
+    if await asyncio.to_thread(run.trust.known, run.project, files):
+        run.trusted = True
+        run.write(ev.Trusted(by="memory", files=files))
+        return
+    question = Question(
+        "ask.trust", "yes_no", run.catalogue.say("ask.trust", tool=adapter.title, folder=str(run.project)),
+        facts=tuple(path for path, _ in files), title=run.catalogue.say("ask.trust.title"),
+    )  # fmt: skip
+    reply = await run.person.ask(question)
+    if not reply.given or reply.text != "y":
+        raise ChoiceNeeded("project_not_trusted", {"folder": str(run.project)})
+    await asyncio.to_thread(run.trust.remember, run.project, files)
+    run.trusted = True
+    run.write(ev.Trusted(by="question", files=files), "person")
+
+
+def _url(run: Run, adapter: Adapter, probe: Probe) -> DatabaseUrl:
+    named = run.standing.environment
+    text = resolve_database(run.settings, named.name if named else run.settings.environment, run.environ)
+    if text:
+        return parse_url(text, run.project)
+    if probe.url is None:
+        raise ToolError("target_unknown", {"tool": adapter.title})
+    return probe.url
+
+
+def _engine(url: DatabaseUrl) -> Database:
+    database = registry.databases().get(url.engine)
+    if database is None:
+        raise ConnectionFailed("engine_unknown", {"place": url.address.place, "error": url.engine})
+    return database
+
+
+def _same_as_before(run: Run, identity: str) -> None:
+    """A database that changed behind the same address voids everything that was said about the earlier one."""
+    known = run.standing.connected
+    if known is not None and known.identity.digest != identity:
+        run.note("connect.other_database", "warn")
+
+
+def _bench(
+    run: Run, adapter: Adapter, database: Database, project: Project, url: DatabaseUrl, identity: ev.Identity
+) -> Workbench:
+    backups = run.folders.data / "backups" if not run.settings.backup_folder else run.project / run.settings.backup_folder
+    scratch = run.folders.state / "scratch" / f"{run.id}-{secrets.token_hex(4)}"
+    return Workbench(
+        adapter=adapter, database=database, project=project, doors=run.doors, url=url, identity=identity,
+        scratch_folder=private(scratch), backup_folder=backups / identity.digest[:12], run=run.id,
+        timeout=run.settings.timeout,
+    )  # fmt: skip
+
+
+async def _expected_database(run: Run, url: DatabaseUrl) -> None:
+    """In production the person's own word for the database must match what was reached (S3.6)."""
+    where = run.standing.environment
+    if where is None or where.level is not Level.PRODUCTION:
+        return
+    named = next((one.expected_db for one in run.settings.environments if one.name == where.name), "")
+    expected = run.settings.expected_db or named
+    if not expected:
+        question = Question(
+            "ask.expected_db", "text", run.catalogue.say("ask.expected_db", place=url.address.place),
+            title=run.catalogue.say("ask.expected_db.title"), danger=True,
+        )  # fmt: skip
+        reply = await run.person.ask(question)
+        if not reply.given:
+            raise ChoiceNeeded("expected_db_missing")
+        expected = reply.text.strip()
+    if expected not in (url.address.name, url.database):
+        raise ConnectionFailed("database_mismatch", {"expected": expected[:80], "actual": url.address.name})

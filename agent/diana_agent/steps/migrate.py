@@ -1,0 +1,168 @@
+"""Step 7: everything checked again at the moment of use, the guard's permit, the real run, and the truth after it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from pathlib import Path
+
+from diana_agent import events as ev
+from diana_agent.guard import policy
+from diana_agent.guard.guard import Refusal, Request
+from diana_agent.guard.rules import rules_of
+from diana_agent.lock import run_lock
+from diana_agent.run import Outcome, Run
+from diana_agent.steps import bodies
+from diana_agent.steps.facts_for_person import execution_facts
+from diana_agent.steps.plan import aim_of, fresh_plan, record
+from diana_agent.steps.verify import verify
+from diana_tools import migrate as migrating
+from diana_tools.databases.base import Grant
+from diana_tools.domain import Plan
+from diana_tools.errors import ChangeFailed
+from diana_tools.measured import Backup, ChangeResult, RecoveryResult, State
+from diana_tools.permit import Act
+
+
+async def migrate(run: Run) -> Outcome:
+    """Apply the plan that was shown, and no other."""
+    return await change(run, "migrate")
+
+
+async def change(run: Run, verb: str) -> Outcome:
+    """Run the present plan, up or down, under the run lock, which is held through verify (guard's design, 6).
+
+    Raises:
+        LockHeld: another run has the database.
+    """
+    with run_lock(run.folders.state, run.need_bench()):
+        plan = run.standing.plan
+        assert plan is not None
+        refusal = await _recheck(run, verb, plan)
+        if refusal is not None:
+            return refusal
+        ready = migrating.prepare(run.need_bench(), plan, run.need_probe(), _backup_id(run))
+        answer = await run.guard.permit(await _request(run, verb, plan, ready))
+        if isinstance(answer, Refusal):
+            return _refused(answer)
+        refusal = await _recheck(run, verb, plan)
+        if refusal is not None:
+            return refusal
+        return await _changed(run, plan, ready, Grant(answer, ready.operation))
+
+
+def _refused(answer: Refusal) -> Outcome:
+    return Outcome("refused", reason=answer.reason, fields=answer.fields, exit_code=4)
+
+
+def _backup_id(run: Run) -> str | None:
+    made = run.standing.backup
+    return made.id if made is not None else None
+
+
+async def _recheck(run: Run, verb: str, plan: Plan) -> Outcome | None:
+    """Files, history, identity and backup as they are now; a difference sends the run back to planning."""
+    fresh = await fresh_plan(run, aim_of(run, plan.direction))
+    if fresh.plan_hash != plan.plan_hash:
+        answer = run.guard.refuse(verb, "plan_changed", {"was": plan.code_word, "now": fresh.code_word})
+        record(run, fresh)
+        return _refused(answer)
+    made = run.standing.backup
+    if made is not None and not run.settings.skip_backup and not await asyncio.to_thread(_as_written, made):
+        return _refused(run.guard.refuse(verb, "backup_changed", {"path": made.path}))
+    return None
+
+
+def _as_written(made: Backup) -> bool:
+    """Whether the backup's file is still, byte for byte, what was proven."""
+    try:
+        with Path(made.path).open("rb") as handle:
+            return hashlib.file_digest(handle, "sha256").hexdigest() == made.sha256
+    except OSError:
+        return False
+
+
+async def _request(run: Run, verb: str, plan: Plan, ready: migrating.Ready) -> Request:
+    made = None if run.settings.skip_backup else run.standing.backup
+    facts = policy.ApplyFacts(
+        level=plan.environment.level, plan=plan, backup=made, skip_backup=run.settings.skip_backup, now=run.clock(),
+        rehearsal_failed=run.standing.rehearsal is not None and not run.standing.rehearsal.passed,
+        timeout=run.settings.timeout,
+    )  # fmt: skip
+    fields = {
+        "count": str(len(plan.pending)), "database": plan.address.name, "environment": plan.environment.name,
+        "code": plan.code_word, "seconds": f"{plan.estimate.seconds:g}", "timeout": f"{run.settings.timeout:g}",
+    }  # fmt: skip
+    return Request(
+        verb=verb, operation=ready.operation, level=plan.environment.level, destructive=plan.destructive,
+        grade=made.grade.value if made is not None else "none", verdict=policy.apply(facts, rules_of(run.settings)),
+        fields=fields, facts=execution_facts(run, plan), assume_yes=run.said.yes,
+    )  # fmt: skip
+
+
+async def _changed(run: Run, plan: Plan, ready: migrating.Ready, grant: Grant) -> Outcome:
+    bench, table = run.need_bench(), run.need_probe().version_table
+    before = await asyncio.to_thread(migrating.measure, bench, table, digests=True)
+    run.write(ev.Measured(moment="before", state=before), "tool")
+    run.write(
+        ev.ChangeStarted(permit=grant.permit.id, act=grant.permit.act.value, argv=ready.command.argv,
+                         log=str(run.folders.state / "runs" / f"{grant.permit.id}-{migrating.RUN}")),
+        "guard",
+    )  # fmt: skip
+    result = await migrating.run(bench, plan, ready, grant, before, table, run.line)
+    run.write(ev.ChangeFinished(permit=grant.permit.id, act=grant.permit.act.value, result=result), "tool")
+    if result.state == "applied":
+        return await _succeeded(run, plan, result, table)
+    return await _failed(run, plan, ready, grant, before, result)
+
+
+async def _succeeded(run: Run, plan: Plan, result: ChangeResult, table: str) -> Outcome:
+    after = await asyncio.to_thread(migrating.measure, run.need_bench(), table, digests=False)
+    run.write(ev.Measured(moment="after", state=after), "tool")
+    message = "migrate.done" if plan.direction == "up" else "rollback.done"
+    run.note(message, "good", count=str(len(plan.pending)), seconds=f"{result.seconds:.1f}")
+    for warning in result.warnings:
+        run.note("migrate.warning", "warn", line=warning)
+    checked = await verify(run)
+    body = bodies.change(result, None) | {"version": list(after.version), "verification": checked.body}
+    if checked.status != "done":
+        return Outcome("failed", body, checked.reason, exit_code=9)
+    return Outcome("done", body)
+
+
+async def _failed(
+    run: Run, plan: Plan, ready: migrating.Ready, grant: Grant, before: State, result: ChangeResult
+) -> Outcome:
+    """S7.5: the ladder's rungs a to c by themselves where the person wants it; d and e never (guard's design)."""
+    run.note("migrate.failed", "bad", migration=result.failed, error=result.error)
+    recovered = await _recovered(run, ready, grant, before, result)
+    if recovered is not None:
+        run.write(ev.Recovered(result=recovered), "tool")
+    body = bodies.change(result, recovered)
+    fields = (("log", result.log), ("error", result.error))
+    if recovered is not None and recovered.recovered:
+        run.note("recovery.done", "good", rung=recovered.rung)
+        return Outcome("failed", body, "migration_failed", fields, exit_code=7)
+    made = run.standing.backup
+    problems = recovered.problems if recovered is not None else ()
+    run.note("recovery.failed", "bad", problems=", ".join(problems[:5]) or "?")
+    run.note("recovery.how", "warn", backup=made.id if made is not None else "-", project=str(run.project))
+    return Outcome("failed", body, "person_needed", fields, exit_code=8)
+
+
+async def _recovered(
+    run: Run, ready: migrating.Ready, grant: Grant, before: State, result: ChangeResult
+) -> RecoveryResult | None:
+    bench, table = run.need_bench(), run.need_probe().version_table
+    if result.state == "unchanged":
+        return RecoveryResult("a", recovered=True)
+    if grant.permit.act is not Act.APPLY or not run.settings.rollback_on_failure:
+        return None
+    run.note("recovery.started", "warn")
+    try:
+        done = await migrating.take_back(bench, ready, grant, before, table, run.line)
+    except ChangeFailed as error:
+        return RecoveryResult("b", recovered=False, problems=(error.code,))
+    state = await asyncio.to_thread(migrating.measure, bench, table, digests=False)
+    run.write(ev.Measured(moment="recovered", state=state), "tool")
+    return done

@@ -1,0 +1,101 @@
+"""Giving a backup's state back over the database: its own permit, its own phrase, and never by itself (rung e)."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+from diana_agent import events as ev
+from diana_agent.guard import policy
+from diana_agent.guard.guard import Refusal, Request
+from diana_agent.lock import run_lock
+from diana_agent.run import Outcome, Run
+from diana_agent.steps.facts_for_person import restore_facts
+from diana_tools.backup import differences
+from diana_tools.databases import manifest
+from diana_tools.databases.base import Grant
+from diana_tools.errors import BackupError, DianaError
+from diana_tools.measured import Backup, ChangeResult
+from diana_tools.migrate import measure
+from diana_tools.permit import Act, Operation
+
+
+async def restore(run: Run, backup_id: str) -> Outcome:
+    """Restore one backup of the connected database; empty `backup_id` means the newest.
+
+    Raises:
+        BackupError: `no_backup`, `backup_changed`: nothing was started.
+        LockHeld: another run has the database.
+    """
+    bench = run.need_bench()
+    made = await asyncio.to_thread(_find, run, backup_id)
+    with run_lock(run.folders.state, bench):
+        return await _restored(run, made)
+
+
+def _find(run: Run, backup_id: str) -> Backup:
+    bench = run.need_bench()
+    for made in manifest.find(bench.backup_folder):
+        if backup_id in ("", made.id) and made.identity == bench.identity.digest:
+            break
+    else:
+        raise BackupError("no_backup", {"id": backup_id or "-", "folder": str(bench.backup_folder)})
+    with Path(made.path).open("rb") as handle:
+        if hashlib.file_digest(handle, "sha256").hexdigest() != made.sha256:
+            raise BackupError("backup_changed", {"path": made.path})
+    return made
+
+
+async def _restored(run: Run, made: Backup) -> Outcome:
+    bench, where = run.need_bench(), run.standing.environment
+    assert where is not None
+    uses = bench.database.restore_uses(bench.url, made, bench.scratch_folder)
+    operation = Operation(
+        act=Act.RESTORE, tool=bench.adapter.tool, identity=bench.identity.digest, plan_hash=f"restore:{made.sha256}",
+        uses=uses, recovery="failed state kept", backup=made.id,
+    )  # fmt: skip
+    request = Request(
+        verb="restore", operation=operation, level=where.level, destructive=True, grade=made.grade.value,
+        verdict=policy.restore(where.level, made, bench.url.address.name),
+        fields={"database": bench.url.address.name, "backup": made.id, "made_at": made.made_at},
+        facts=await asyncio.to_thread(restore_facts, run, made), assume_yes=run.said.yes,
+    )  # fmt: skip
+    answer = await run.guard.permit(request)
+    if isinstance(answer, Refusal):
+        return Outcome("refused", reason=answer.reason, fields=answer.fields, exit_code=4)
+    run.write(ev.ChangeStarted(permit=answer.id, act=answer.act.value, argv=("restore", made.id), log=""), "guard")
+    try:
+        kept = await bench.database.restore(bench.doors, bench.url, made, bench.scratch_folder, Grant(answer, operation))
+        problems = await _compared(run, made)
+    except DianaError as error:
+        run.write(_finished(answer.id, made, "unknown", error.code), "tool")
+        raise
+    run.write(_finished(answer.id, made, "applied" if not problems else "partial", ", ".join(problems[:5])), "tool")
+    if problems:
+        run.note("restore.differs", "bad", problems=", ".join(problems[:5]))
+        return Outcome("failed", {"restored": False, "kept": kept, "problems": list(problems)}, "restore_differs", exit_code=8)
+    run.note("restore.done", "good", backup=made.id, kept=kept)
+    return Outcome("done", {"restored": True, "kept": kept, "backup": made.id, "version": list(made.version)})
+
+
+async def _compared(run: Run, made: Backup) -> tuple[str, ...]:
+    """The restored database against the state that was in the backup; the identity may be new, the content not."""
+    bench = run.need_bench()
+    now = await asyncio.to_thread(measure, bench, made_table(run), digests=True)
+    run.write(ev.Measured(moment="recovered", state=replace(now)), "tool")
+    return differences(made.state, now)
+
+
+def made_table(run: Run) -> str:
+    """The tool's own table."""
+    return run.need_probe().version_table
+
+
+def _finished(permit: str, made: Backup, state: str, error: str) -> ev.ChangeFinished:
+    result = ChangeResult(
+        exit_code=0 if state == "applied" else 1, seconds=0.0, state=state, applied=(made.id,) if state == "applied" else (),
+        not_applied=() if state == "applied" else (made.id,), error=error,
+    )  # fmt: skip
+    return ev.ChangeFinished(permit=permit, act=Act.RESTORE.value, result=result)

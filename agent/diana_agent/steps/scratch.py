@@ -1,0 +1,53 @@
+"""Proof and rehearsal share this: may rows be copied, a permit of kind scratch, and a scratch that is always removed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from diana_agent.guard.guard import Refusal, Request
+from diana_agent.guard.policy import Verdict
+from diana_agent.run import Run
+from diana_tools.databases.base import Grant, Scratch
+from diana_tools.domain import Level
+from diana_tools.errors import PermitRefused
+from diana_tools.permit import Operation
+
+
+def rows_allowed(run: Run) -> bool:
+    """Rows go into a scratch in dev and staging; in production only by the person's own policy (guard's design, 18)."""
+    where = run.standing.environment
+    if where is None:
+        return False
+    return where.level is not Level.PRODUCTION or run.settings.policy.scratch_rows_in_production
+
+
+async def scratch_grant(run: Run, verb: str, operation: Operation) -> Grant:
+    """A permit for making, loading, marking and destroying a scratch; it is not asked for, but it is recorded.
+
+    Raises:
+        PermitRefused: the guard took the verb away.
+    """
+    where = run.standing.environment
+    level = where.level if where is not None else Level.PRODUCTION
+    answer = await run.guard.permit(
+        Request(verb=verb, operation=operation, level=level, destructive=False, grade="", verdict=Verdict(), fields={})
+    )
+    if isinstance(answer, Refusal):
+        raise PermitRefused(answer.reason)
+    return Grant(answer, operation)
+
+
+@asynccontextmanager
+async def open_scratch(run: Run, grant: Grant) -> AsyncIterator[Scratch]:
+    """An empty scratch of the target's engine and version, destroyed on the way out whatever happened."""
+    bench, connected = run.need_bench(), run.standing.connected
+    assert connected is not None
+    scratch = await bench.database.scratch(
+        bench.doors, bench.scratch_folder, bench.url, connected.facts.version, grant
+    )
+    try:
+        yield scratch
+    finally:
+        await asyncio.shield(scratch.destroy())

@@ -1,0 +1,42 @@
+"""Step 8: what was done is checked against what the rehearsal expected; what was not checked is named (S8)."""
+
+from __future__ import annotations
+
+from diana_agent.events import Verified
+from diana_agent.run import Outcome, Run
+from diana_agent.steps import bodies
+from diana_agent.steps.earlier import last_change
+from diana_tools.errors import ToolError
+from diana_tools.verify import verify as check
+
+WARNINGS = {
+    "history": "verify.history", "schema": "verify.schema", "data": "verify.data", "connectivity": "verify.connectivity",
+}  # fmt: skip
+
+
+async def verify(run: Run) -> Outcome:
+    """Check this run's change, or the last one that an earlier run made on this database.
+
+    Raises:
+        ToolError: `plan_first` when there is nothing to compare with.
+    """
+    standing = run.standing
+    if standing.change is None and standing.in_flight is None:
+        standing = last_change(run) or standing
+    if standing.plan is None:
+        raise ToolError("plan_first")
+    done = await check(
+        run.need_bench(), standing.plan, standing.rehearsal, standing.before, run.need_probe().version_table
+    )
+    run.write(Verified(verification=done), "tool")
+    body = bodies.verification(done)
+    for one in done.checks:
+        if one.passed is False:
+            run.note(WARNINGS[one.name], "bad" if one.critical else "warn")
+    passed = sum(one.passed is True for one in done.checks)
+    run.note("verify.result", "good" if done.passed else "warn", passed=str(passed), total=str(len(done.checks)))
+    if done.critical:
+        run.note("verify.critical", "bad")
+    if any(one.passed is False for one in done.checks):
+        return Outcome("failed", body, "verification_failed", exit_code=9)
+    return Outcome("done", body)

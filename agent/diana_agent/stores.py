@@ -1,0 +1,19 @@
+"""The stores of the person's settings that may be used for the connected database."""
+
+from __future__ import annotations
+
+from diana_agent.run import Run
+from diana_tools import registry
+from diana_tools.stores.base import Store
+
+
+def usable_stores(run: Run) -> tuple[Store, ...]:
+    """Open every store that is not reserved for another database; opening contacts nothing."""
+    address = run.need_bench().url.address
+    places = {"", address.database, address.name, address.place, f"{address.host}/{address.name}"}
+    opened: list[Store] = []
+    for setting in run.settings.stores:
+        if setting.only in places:
+            opener = registry.stores()[setting.kind]
+            opened.append(opener(setting.name, setting.location, setting.remote, dict(setting.options)))
+    return tuple(opened)
