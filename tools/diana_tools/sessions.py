@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 import re
 import sqlite3
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from diana_tools.domain import DatabaseUrl
-from diana_tools.errors import ConnectionFailed
+from diana_tools.errors import ChangeFailed, ConnectionFailed
 from diana_tools.permit import Operation, Permit, Redeemer, Use
 from diana_tools.redaction import redact
 
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
 Value = str | int | float | bytes | bool | None
 Row = tuple[Value, ...]
+RawRow = tuple[int | float | bytes | bytearray | None, ...]
 
 _STATEMENT_TIMEOUT_MS = 30_000
 _CONNECT_TIMEOUT_S = 10
@@ -28,10 +32,18 @@ _CODES = (
     (r"refused|could not connect|Network is unreachable|No route to host|timeout expired", "connection_refused"),
     (r"password authentication failed|no password supplied|authentication failed", "wrong_password"),
     (r"database \"?.*\"? does not exist", "no_such_database"),
+    (r"unsupported startup parameter", "pooler_in_between"),
+    (r"too many clients|too many connections|remaining connection slots", "connections_exhausted"),
+    (r"the database system is (?:starting up|shutting down|in recovery|not yet accepting)", "server_not_ready"),
+    (r"no pg_hba.conf entry|is not permitted to log in|does not support SSL|SSL is required", "server_refuses"),
+    (r"due to (?:statement|lock) timeout", "statement_timed_out"),
+    (r"permission denied (?:for|to)|must be (?:owner|superuser|able to)|only superusers?", "rights_missing"),
     (r"file is not a database|file is encrypted", "not_a_database"),
     (r"could not translate host name|Name or service not known|resolve host", "host_unknown"),
     (r"unable to open database file|permission denied", "database_unreadable"),
-    (r"database is locked", "database_locked"),
+    (r"database (table )?is locked", "database_locked"),
+    (r"attempt to write a readonly database", "database_unsettled"),
+    (r"database or disk is full", "disk_full"),
 )  # fmt: skip
 
 
@@ -71,24 +83,60 @@ class ReadSession:
         rows = self.rows(sql, parameters)
         return rows[0][0] if rows else None
 
+    def tried(self, sql: str, parameters: Mapping[str, Value] | None = None) -> list[Row]:
+        """Like `rows`, inside a savepoint: after a refusal the session and its snapshot go on.
+
+        Raises:
+            ConnectionFailed: the engine refused the statement; the code tells why.
+        """
+        from sqlalchemy.exc import SQLAlchemyError
+
+        try:
+            with self._connection.begin_nested():
+                return self.rows(sql, parameters)
+        except SQLAlchemyError as error:
+            raise failure(error, self.url) from None
+
+    def greeted_pid(self) -> int:
+        """PostgreSQL only: the process id that the server's greeting named; a pooler makes up one of its own."""
+        from psycopg import Connection as PsycopgConnection
+
+        driver = self._connection.connection.driver_connection
+        if not isinstance(driver, PsycopgConnection):
+            raise TypeError("not a PostgreSQL session")
+        return driver.info.backend_pid
+
+    def stream_sqlite(self, sql: str) -> Iterator[RawRow]:
+        """SQLite only: one statement's rows as they come; texts are bytearrays, so that bad UTF-8 stops nothing.
+
+        Raises:
+            ConnectionFailed: the engine refused the statement.
+        """
+        driver = self._driver()
+        driver.text_factory = bytearray
+        try:
+            with closing(driver.execute(sql)) as cursor:
+                yield from cursor
+        except sqlite3.Error as error:
+            raise failure(error, self.url) from None
+        finally:
+            driver.text_factory = str
+
     def copy_sqlite(self, into: Path, progress: Callable[[int], None] | None = None) -> None:
         """SQLite only: the online backup API into a new file, from this session's snapshot.
 
         `progress` gets bytes copied so far. The file is created 0600.
+
+        Raises:
+            ConnectionFailed: `disk_full`, `database_locked`; the unfinished file is removed.
         """
         into.touch(mode=0o600, exist_ok=False)
-        source = self._driver()
-        page = int(source.execute("PRAGMA page_size").fetchone()[0])
-
-        def step(_status: int, remaining: int, total: int) -> None:
-            if progress is not None:
-                progress((total - remaining) * page)
-
         target = sqlite3.connect(into)
         try:
-            source.backup(target, pages=2000, progress=step)
-        except sqlite3.Error as error:
-            raise failure(error, self.url) from None
+            _copy_pages(self._driver(), target, self.url, progress)
+        except BaseException:
+            into.unlink()
+            raise
         finally:
             target.close()
 
@@ -120,21 +168,10 @@ class ChangeSession(ReadSession):
         """SQLite only: the backup API from a file *into* this live database (WAL safe, same inode).
 
         Raises:
-            ConnectionFailed: `database_locked` when another connection holds it.
+            ConnectionFailed: `database_locked` when another connection holds it; the database is as it was.
         """
-        reader = sqlite3.connect(f"file:{quote(str(source))}?mode=ro", uri=True)
-        page = int(reader.execute("PRAGMA page_size").fetchone()[0])
-
-        def step(_status: int, remaining: int, total: int) -> None:
-            if progress is not None:
-                progress((total - remaining) * page)
-
-        try:
-            reader.backup(self._driver(), pages=2000, progress=step)
-        except sqlite3.Error as error:
-            raise failure(error, self.url) from None
-        finally:
-            reader.close()
+        with closing(_open_sqlite(source, "ro")) as reader:
+            _copy_pages(reader, self._driver(), self.url, progress)
 
 
 class Sessions:
@@ -165,8 +202,10 @@ class Sessions:
 
         Raises:
             PermitRefused: the permit is not good for this; nothing was opened.
+            ChangeFailed: `session_mismatch` when the use was declared for another SQLite file.
             ConnectionFailed: as for `read`.
         """
+        _same_place(url, use)
         self._redeemer.redeem(permit, operation, use)
         engine = _engine(url, writable=True)
         try:
@@ -174,6 +213,28 @@ class Sessions:
                 yield ChangeSession(connection.execution_options(isolation_level="AUTOCOMMIT"), url)
         finally:
             engine.dispose()
+
+    def create_sqlite(self, url: DatabaseUrl, permit: Permit, operation: Operation, use: Use) -> None:
+        """Make a new, empty SQLite file, 0600, after its use of the permit is burnt; never touches an existing one.
+
+        Raises:
+            PermitRefused: the permit is not good for this; nothing was made.
+            ChangeFailed: `session_mismatch` when the use was declared for another file.
+            FileExistsError, OSError: there is something already, or the folder takes no file.
+        """
+        _same_place(url, use)
+        self._redeemer.redeem(permit, operation, use)
+        os.close(os.open(url.database, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
+
+
+def session_digest(url: DatabaseUrl) -> str:
+    """What a use that opens a changing session is declared with: a hash of the engine and the place."""
+    return hashlib.sha256(json.dumps([url.engine, url.host, url.port, url.database]).encode()).hexdigest()
+
+
+def _same_place(url: DatabaseUrl, use: Use) -> None:
+    if url.engine == "sqlite" and use.digest != session_digest(url):
+        raise ChangeFailed("session_mismatch", {"use": use.name, "place": url.address.place})
 
 
 @contextmanager
@@ -210,31 +271,83 @@ def _engine(url: DatabaseUrl, *, writable: bool) -> Engine:
     from sqlalchemy import URL, NullPool, create_engine
 
     if url.engine == "sqlite":
-        path = Path(url.database)
-        if not path.is_file():
-            raise ConnectionFailed("database_missing", {"place": url.database, "error": ""})
+        path = _sqlite_file(url)
+        if not writable:
+            _settle(path)
         mode = "rw" if writable else "ro"
-
-        def opened() -> sqlite3.Connection:
-            return sqlite3.connect(
-                f"file:{quote(str(path))}?mode={mode}",
-                uri=True,
-                timeout=5,
-                isolation_level=None,
-                check_same_thread=False,
-            )
-
-        return create_engine("sqlite+pysqlite://", creator=opened, poolclass=NullPool)
+        return create_engine("sqlite+pysqlite://", creator=lambda: _open_sqlite(path, mode), poolclass=NullPool)
     if url.engine != "postgresql":
         raise ConnectionFailed("engine_unknown", {"place": url.address.place, "error": url.engine})
+    query = dict(url.query)
     arguments: dict[str, str | int] = {"connect_timeout": _CONNECT_TIMEOUT_S, "application_name": "diana"}
     if not writable:
-        arguments["options"] = "-c default_transaction_read_only=on"
+        # Arguments win over the URL's query: the person's own options must not be lost.
+        arguments["options"] = f"{query.get('options', '')} -c default_transaction_read_only=on".strip()
     return create_engine(
         URL.create(
             "postgresql+psycopg", url.username or None, url.password or None, url.host or None, url.port, url.database,
-            dict(url.query),
+            query,
         ),
         connect_args=arguments,
         poolclass=NullPool,
     )  # fmt: skip
+
+
+def _open_sqlite(path: Path, mode: str) -> sqlite3.Connection:
+    return sqlite3.connect(
+        f"file:{quote(str(path))}?mode={mode}", uri=True, timeout=5, isolation_level=None, check_same_thread=False
+    )
+
+
+def _sqlite_file(url: DatabaseUrl) -> Path:
+    """The database's file, looked at before SQLite sees it: SQLite would explain little.
+
+    It is never opened here: closing it would drop the locks of every SQLite connection of this process (POSIX).
+    """
+    path, place = Path(url.database), url.address.place
+    if url.driver == "pysqlcipher":
+        raise ConnectionFailed("database_encrypted", {"place": place, "error": ""})
+    if url.database.startswith("file:") or path.name.startswith("file:") or any(name == "uri" for name, _ in url.query):
+        raise ConnectionFailed("database_uri", {"place": place, "error": ""})
+    if url.database in ("", ":memory:"):
+        raise ConnectionFailed("database_in_memory", {"place": place, "error": ""})
+    try:
+        if path.is_dir():
+            raise ConnectionFailed("database_is_folder", {"place": place, "error": ""})
+        if not path.is_file():
+            raise ConnectionFailed("database_missing", {"place": place, "error": ""})
+    except OSError as error:
+        raise ConnectionFailed("database_unreadable", {"place": place, "error": error.strerror or ""}) from None
+    return path
+
+
+def _settle(path: Path) -> None:
+    """Let SQLite finish what a killed writer left: a read-only connection may not roll an unfinished transaction back.
+
+    Any program that opens the file would do the same; without it the committed content could not be read at all.
+    """
+    if not path.with_name(path.name + "-journal").exists():
+        return
+    # What cannot be settled here is refused, with its own code, by the connection that follows.
+    with suppress(sqlite3.Error), closing(_open_sqlite(path, "rw")) as connection:
+        connection.execute("PRAGMA query_only = ON")
+        connection.execute("SELECT count(*) FROM sqlite_master")
+
+
+def _copy_pages(
+    source: sqlite3.Connection, target: sqlite3.Connection, url: DatabaseUrl, progress: Callable[[int], None] | None
+) -> None:
+    """Every page, all or nothing; a lock that outlasts the connection's own patience ends it."""
+    page = int(source.execute("PRAGMA page_size").fetchone()[0])
+
+    def step(status: int, remaining: int, total: int) -> None:
+        # Left alone, `backup` would try for ever.
+        if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise ConnectionFailed("database_locked", {"place": url.address.place, "error": ""})
+        if progress is not None:
+            progress((total - remaining) * page)
+
+    try:
+        source.backup(target, pages=2000, progress=step)
+    except sqlite3.Error as error:
+        raise failure(error, url) from None
