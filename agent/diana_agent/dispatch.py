@@ -13,6 +13,7 @@ from diana_agent.events import Halted, StepEntered, StepLeft, ToolAnswered, Tool
 from diana_agent.exits import exit_code, umbrella
 from diana_agent.models.base import JsonValue, ToolCall, ToolResult, Verb
 from diana_agent.run import JsonObject, Outcome, Run
+from diana_agent.sentences import refusal
 from diana_agent.steps import look
 from diana_agent.steps.backup import backup
 from diana_agent.steps.connect import connect
@@ -140,10 +141,7 @@ def sentence(run: Run, outcome: Outcome) -> str:
     """What the person was or will be told about an outcome; empty when the facts speak for themselves."""
     if not outcome.reason:
         return ""
-    for message in (f"refused.{outcome.reason}", f"error.{outcome.reason}", f"failed.{outcome.reason}"):
-        if run.catalogue.has(message):
-            return run.catalogue.say(message, **dict(outcome.fields))
-    return outcome.reason
+    return refusal(outcome.reason, dict(outcome.fields), run.catalogue)
 
 
 async def _validated(run: Run, call: ToolCall) -> Outcome:

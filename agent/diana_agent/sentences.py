@@ -1,0 +1,71 @@
+"""A journal event as lines for people, the same words for every face that prints: no event is drawn twice."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from diana_agent import events as ev
+from diana_prompts.catalogue import Catalogue
+from diana_tools.domain import Loss, Plan
+
+
+def lines_of(event: ev.AnyEvent, catalogue: Catalogue) -> tuple[str, ...]:
+    """The sentences of one event; empty for events that concern machines."""
+    say = catalogue.say
+    match event:
+        case ev.Noted():
+            return tuple(say(event.message, **event.fields).splitlines())
+        case ev.Refused():
+            return (refusal(event.reason, event.fields, catalogue),)
+        case ev.Halted():
+            return (halt(event, catalogue),)
+        case ev.Prerequisite():
+            mark = {True: "✓", False: "✗", None: "–"}[event.met]
+            return (f"{mark} {say(event.message, **event.fields)}",)
+        case ev.Detected() if event.chosen is not None:
+            found = ", ".join(one.path for one in event.chosen.evidence[:4])
+            return (say("detect.found", tool=event.chosen.tool, confidence=event.chosen.confidence.value, evidence=found),)
+        case ev.Planned():
+            return plan_lines(event.plan, catalogue)
+        case _:
+            return ()
+
+
+def refusal(reason: str, fields: dict[str, str], catalogue: Catalogue) -> str:
+    """The sentence of a refusal; a reason of a tool's own falls back to its error sentence, then to its code."""
+    for message in (f"refused.{reason}", f"error.{reason}"):
+        if catalogue.has(message):
+            with suppress(KeyError):  # a field that nobody filled must not hide what happened
+                return catalogue.say(message, **fields)
+    return reason
+
+
+def halt(event: ev.Halted, catalogue: Catalogue) -> str:
+    """What went wrong and what to do, inside the document's own sentence where it has one."""
+    inner = refusal(event.reason, event.fields, catalogue)
+    return catalogue.say(event.umbrella, error=inner) if event.umbrella else inner
+
+
+def plan_lines(plan: Plan, catalogue: Catalogue) -> tuple[str, ...]:
+    """The document's MIGRATION PLAN block, with the findings under each migration (S4.2, S4.5)."""
+    if not plan.pending:
+        return ()
+    say = catalogue.say
+    lines = [
+        say("plan.head" if plan.direction == "up" else "plan.head_down"), "",
+        say("plan.pending", count=len(plan.pending)),
+        say("plan.current", version=", ".join(plan.current) or "-"),
+        say("plan.target", version=", ".join(plan.target) or "-"), "",
+        say("plan.list" if plan.direction == "up" else "plan.list_down"),
+    ]  # fmt: skip
+    for number, one in enumerate(plan.pending, 1):
+        lines.append(f"{number}. {one.name} - {one.description}" if one.description else f"{number}. {one.name}")
+        for finding in plan.findings:
+            if finding.migration == one.id:
+                lines.append(f"   ▲ {finding.rule} {say(f'kind.{finding.kind}')} {finding.object}{_loss(finding.loss)}")
+        lines += [f"   ▲ {say('fact.unread', file=u.file, line=u.line)}" for u in plan.unread if u.migration == one.id]
+    return (*lines, "")
+
+
+def _loss(loss: Loss | None) -> str:
+    return f" ({loss.rows:,})" if loss is not None and loss.rows is not None else ""
