@@ -1,0 +1,371 @@
+"""Claude over the Messages API, or any endpoint that speaks it: streamed, in a loop of our own, never trusted to end.
+
+The SDK has traps that are closed here (each has a test over real HTTP): it returns a cut or over-long reply as if
+it were finished, reads half a tool call as a whole one, lets raw transport errors through in mid-stream, and obeys
+a server that asks to wait for an hour. A reply that ended badly is a turn with a problem; it never runs a verb.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+from urllib.parse import urlsplit
+
+from diana_agent.models.base import (
+    Conversation,
+    Delta,
+    ModelTurn,
+    Part,
+    Prices,
+    Reasoning,
+    Stop,
+    Text,
+    ToolCall,
+    Usage,
+    Verb,
+)
+from diana_agent.models.wire import messages_of, object_of, system_of, tools_of
+from diana_tools.redaction import plain, redact
+
+if TYPE_CHECKING:
+    from anthropic import APIStatusError, AsyncAnthropic
+    from anthropic.lib.streaming import AsyncMessageStreamManager, ParsedMessageStreamEvent
+    from anthropic.types import MessageParam, TextBlockParam, ToolParam
+
+DEFAULT_MODEL = "claude-sonnet-5-5"
+OFFICIAL = "https://api.anthropic.com"
+MAX_TOKENS = 16_000
+LONGEST_REPLY = 200_000
+LONGEST_WAIT = 20.0
+
+# What the SDK lets through when an endpoint's events are not what the Messages API sends.
+_BROKEN = (AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+_BY_STATUS = {
+    400: "model.rejected", 401: "model.key_refused", 402: "model.no_credit", 403: "model.forbidden",
+    404: "model.not_found", 413: "model.too_much", 429: "model.rate_limited", 529: "model.overloaded",
+}  # fmt: skip
+_BY_TYPE = {
+    "overloaded_error": 529, "rate_limit_error": 429, "authentication_error": 401, "permission_error": 403,
+    "billing_error": 402, "not_found_error": 404, "request_too_large": 413, "invalid_request_error": 400,
+    "api_error": 500, "timeout_error": 504,
+}  # fmt: skip
+_ENDS = {
+    "end_turn": (Stop.END, ""), "stop_sequence": (Stop.END, ""), "tool_use": (Stop.TOOL_USE, ""),
+    "max_tokens": (Stop.CUT, "model.too_long"), "model_context_window_exceeded": (Stop.CUT, "model.too_much"),
+    "refusal": (Stop.REFUSED, "model.refused"),
+}  # fmt: skip
+
+
+class _NoClient(Exception):
+    """The SDK could not be set up: a bad address, a bad proxy, a broken installation; names the error's kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """Why an attempt failed: a message id, its fields, whether another try may help, and how long to wait (s)."""
+
+    problem: str
+    fields: tuple[tuple[str, str], ...] = ()
+    again: bool = False
+    wait: float | None = None
+    rejected: bool = False
+
+
+@dataclass(slots=True)
+class _Reading:
+    """One reply as it comes in, block by block."""
+
+    model: str
+    shown: str = ""
+    started: bool = False
+    stopped: bool = False
+    reason: str | None = None
+    parts: list[Part] = field(default_factory=list[Part])
+    arguments: str | None = None
+    malformed: bool = False
+    fault: _Fault | None = None
+    read: int = 0
+    written: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+
+    def take(self, event: ParsedMessageStreamEvent[None]) -> str:
+        """Take one event; returns text to show, cleaned, or nothing."""
+        piece = ""
+        if event.type == "message_start":
+            self.started = True
+            usage = event.message.usage
+            self._count(usage.input_tokens, usage.cache_read_input_tokens, usage.cache_creation_input_tokens)
+        elif event.type == "content_block_start":
+            self.arguments = "" if event.content_block.type == "tool_use" else None
+            if event.content_block.type == "text":
+                piece = ("\n\n" if self.shown.strip() else "") + plain(event.content_block.text)
+        elif event.type == "content_block_delta":
+            if event.delta.type == "text_delta":
+                piece = plain(event.delta.text, LONGEST_REPLY)
+            elif event.delta.type == "input_json_delta" and self.arguments is not None:
+                self.arguments += event.delta.partial_json
+        elif event.type == "content_block_stop":
+            self._close(event)
+        elif event.type == "message_delta":
+            self.reason = event.delta.stop_reason
+            self.written = event.usage.output_tokens or 0
+            usage = event.usage
+            self._count(usage.input_tokens, usage.cache_read_input_tokens, usage.cache_creation_input_tokens)
+        elif event.type == "message_stop":
+            self.stopped = True
+        self.shown += piece
+        return piece
+
+    def _count(self, read: int | None, cache_read: int | None, cache_write: int | None) -> None:
+        """Counts are totals so far; one that is absent keeps what was known."""
+        self.read = self.read if read is None else read
+        self.cache_read = self.cache_read if cache_read is None else cache_read
+        self.cache_write = self.cache_write if cache_write is None else cache_write
+
+    def _close(self, event: ParsedMessageStreamEvent[None]) -> None:
+        """Keep a finished block. The SDK's reading of a call is not used: it takes half a JSON for a whole one."""
+        if event.type != "content_block_stop":
+            return
+        block = event.content_block
+        if block.type == "text":
+            self.parts.append(Text(block.text))
+        elif block.type in ("thinking", "redacted_thinking"):
+            self.parts.append(Reasoning(self.model, json.dumps(block.to_dict())))
+        elif block.type == "tool_use":
+            whole = self.arguments or json.dumps(block.input or {})
+            known = {part.id for part in self.parts if isinstance(part, ToolCall)}
+            if object_of(whole) is None or not block.id or not block.name or block.id in known:
+                self.malformed = True
+            else:
+                self.parts.append(ToolCall(block.id, block.name, whole))
+        self.arguments = None
+
+
+class Claude:
+    """A model behind the Messages API. Close it at the end of the session.
+
+    Args:
+        name: the model's name, as the endpoint knows it.
+        key: the API key; it stays in this object and in the request's header.
+        base_url: another endpoint that speaks the Messages API, from the person's own settings; None: Anthropic's.
+        timeout: seconds without a byte after which a reply counts as stalled.
+        prices: what a million tokens cost; without them the cost is unknown.
+        retries: further attempts before any text was shown.
+        backoff: seconds before the first of them; doubled for each.
+    """
+
+    def __init__(
+        self,
+        name: str = DEFAULT_MODEL,
+        key: str = "",
+        base_url: str | None = None,
+        timeout: float = 60.0,
+        *,
+        prices: Prices | None = None,
+        retries: int = 2,
+        backoff: float = 0.5,
+    ) -> None:
+        self.name = name
+        self._key = key
+        self._base_url = base_url or OFFICIAL
+        self._timeout = timeout
+        self._prices = prices
+        self._retries = retries
+        self._backoff = backoff
+        self._client: AsyncAnthropic | None = None
+        self._plain = False
+
+    async def warm(self) -> None:
+        """Import the SDK and make the client in a thread (about a second), so that the first reply need not wait."""
+        if self._client is None and self._key:
+            with suppress(_NoClient):
+                await self._warmed()
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        if self._client is not None:
+            client, self._client = self._client, None
+            await client.close()
+
+    async def reply(self, conversation: Conversation, verbs: tuple[Verb, ...]) -> AsyncGenerator[Delta | ModelTurn]:
+        """Stream deltas, then exactly one ModelTurn; a failure is a turn with `problem`, never an exception."""
+        if not self._key:
+            yield ModelTurn("", (), Stop.CUT, problem="model.no_key")
+            return
+        attempt = 0
+        while True:
+            reading = _Reading(self.name)
+            async with aclosing(self._read(reading, conversation, verbs)) as pieces:
+                async for piece in pieces:
+                    yield Delta(piece)
+            wait = self._again(reading, attempt)
+            if wait is None:
+                break
+            attempt += 1
+            await asyncio.sleep(wait)
+        yield self._turn(reading)
+
+    async def _read(
+        self, reading: _Reading, conversation: Conversation, verbs: tuple[Verb, ...]
+    ) -> AsyncGenerator[str]:
+        """One attempt: the text as it comes; what went wrong stands in the reading afterwards."""
+        try:
+            async with await self._stream(conversation, verbs) as stream:
+                async for event in stream:
+                    piece = reading.take(event)
+                    if piece:
+                        yield piece
+                    if len(reading.shown) > LONGEST_REPLY:
+                        break
+        except _NoClient as error:
+            reading.fault = _Fault("model.no_client", (("place", self._place()), ("error", str(error))))
+        except _transport() as error:
+            reading.fault = self._explain(error)
+        except _BROKEN:
+            reading.fault = _Fault("model.malformed" if reading.arguments is not None else "model.unreadable")
+        else:
+            reading.fault = _ending(reading)
+
+    def _again(self, reading: _Reading, attempt: int) -> float | None:
+        """Seconds to wait before another attempt, or None when this one stands."""
+        fault = reading.fault
+        if fault is None or reading.shown:
+            return None
+        if fault.rejected:
+            # A compatible endpoint may know no strict tools; a provider voids reasoning when its prefix was edited.
+            self._plain = not self._plain
+            return 0.0 if self._plain else None
+        wait = self._backoff * 2**attempt if fault.wait is None else fault.wait
+        return wait if fault.again and attempt < self._retries and wait <= LONGEST_WAIT else None
+
+    async def _warmed(self) -> AsyncAnthropic:
+        try:
+            self._client = await asyncio.to_thread(self._connect)
+        except (ImportError, ValueError, *_transport()) as error:
+            raise _NoClient(type(error).__name__) from None
+        return self._client
+
+    def _connect(self) -> AsyncAnthropic:
+        from anthropic import AsyncAnthropic, Timeout
+
+        # The endpoint is always said: the SDK would take one from the environment or a profile on disk.
+        return AsyncAnthropic(
+            api_key=self._key,
+            base_url=self._base_url,
+            timeout=Timeout(self._timeout, connect=min(self._timeout, 10.0)),
+            max_retries=0,
+            open_telemetry=False,
+        )
+
+    async def _stream(self, conversation: Conversation, verbs: tuple[Verb, ...]) -> AsyncMessageStreamManager[None]:
+        client = self._client or await self._warmed()
+        from anthropic import omit
+
+        rich = not self._plain
+        return client.messages.stream(
+            model=self.name,
+            max_tokens=MAX_TOKENS,
+            system=cast("Iterable[TextBlockParam]", system_of(conversation.system, cached=rich)),
+            messages=cast("Iterable[MessageParam]", messages_of(conversation, self.name, reasoning=rich)),
+            tools=cast("Iterable[ToolParam]", tools_of(verbs, strict=rich)) if verbs else omit,
+            tool_choice={"type": "auto", "disable_parallel_tool_use": True} if verbs and rich else omit,
+        )
+
+    def _explain(self, error: Exception) -> _Fault:
+        from anthropic import APIConnectionError, APIStatusError, APITimeoutError
+        from httpx2 import TimeoutException, TransportError
+
+        if isinstance(error, (APITimeoutError, TimeoutException)):
+            return _Fault("model.stalled", (("seconds", f"{self._timeout:g}"),))
+        if isinstance(error, APIStatusError):
+            return self._status(error)
+        if isinstance(error, APIConnectionError):
+            return _Fault("model.unreachable", (("place", self._place()),), again=True)
+        if isinstance(error, (TransportError, OSError)):
+            return _Fault("model.cut", again=True)
+        return _Fault("model.unreadable")
+
+    def _status(self, error: APIStatusError) -> _Fault:
+        """A status, or an error event in a stream whose status was 200: then its type says what it is."""
+        status = error.status_code if error.status_code >= 300 else _BY_TYPE.get(error.type or "", 500)
+        detail = redact(plain(error.api_message or "", 200), (self._key,)).replace("\n", " ")
+        wait = _seconds(error)
+        fields = {
+            "status": str(status), "detail": detail or "-", "place": self._place(), "name": self.name,
+            "seconds": f"{wait:.0f}" if wait else "60",
+        }  # fmt: skip
+        again = status in (408, 409, 429) or status >= 500
+        if "x-should-retry" in error.response.headers:
+            again = error.response.headers["x-should-retry"] == "true"
+        return _Fault(
+            _BY_STATUS.get(status, "model.failed"), tuple(fields.items()), again, wait, rejected=status == 400
+        )
+
+    def _place(self) -> str:
+        """The endpoint's host, without what a URL may carry that is nobody's business."""
+        try:
+            place = urlsplit(self._base_url).netloc.rsplit("@", 1)[-1]
+        except ValueError:
+            place = ""
+        return plain(place, 100) or "?"
+
+    def _turn(self, reading: _Reading) -> ModelTurn:
+        fault = reading.fault
+        usage = Usage(reading.read + reading.cache_write, reading.written, reading.cache_read, self._cost(reading))
+        if fault is not None:
+            stop = Stop.REFUSED if fault.problem == "model.refused" else Stop.CUT
+            return ModelTurn(reading.shown, (), stop, usage, fault.problem, fault.fields)
+        if reading.reason == "tool_use":
+            calls = tuple(part for part in reading.parts if isinstance(part, ToolCall))
+            return ModelTurn(reading.shown, calls, Stop.TOOL_USE, usage, parts=tuple(reading.parts))
+        said = tuple(part for part in reading.parts if not isinstance(part, ToolCall))
+        return ModelTurn(reading.shown, (), Stop.END, usage, parts=said)
+
+    def _cost(self, reading: _Reading) -> float | None:
+        if self._prices is None:
+            return None
+        price = self._prices
+        spent = reading.read * price.read + reading.written * price.write
+        return (spent + reading.cache_read * price.cache_read + reading.cache_write * price.cache_write) / 1_000_000
+
+
+def _ending(reading: _Reading) -> _Fault | None:
+    """What is wrong with a stream that ended without an error."""
+    if not reading.started:
+        return _Fault("model.unreadable")
+    if len(reading.shown) > LONGEST_REPLY:
+        return _Fault("model.too_long")
+    if not reading.stopped or reading.reason is None:
+        return _Fault("model.cut", again=True)
+    _, problem = _ENDS.get(reading.reason, (Stop.END, ""))
+    if problem:
+        return _Fault(problem)
+    called = any(isinstance(part, ToolCall) for part in reading.parts)
+    if reading.malformed or (reading.reason == "tool_use" and not called):
+        return _Fault("model.malformed")
+    if reading.reason != "tool_use" and not reading.shown.strip():
+        return _Fault("model.empty")
+    return None
+
+
+def _transport() -> tuple[type[Exception], ...]:
+    """What the SDK raises, and what its HTTP library lets through it; evaluated only once something was raised."""
+    from anthropic import AnthropicError
+    from httpx2 import HTTPError, InvalidURL, StreamError
+
+    return (AnthropicError, HTTPError, InvalidURL, StreamError, OSError)
+
+
+def _seconds(error: APIStatusError) -> float | None:
+    """How long the server asks to wait, when it says so in a number."""
+    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        try:
+            return max(float(error.response.headers[name]) / unit, 0.0)
+        except (KeyError, ValueError):
+            continue
+    return None
