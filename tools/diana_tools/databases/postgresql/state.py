@@ -1,0 +1,73 @@
+"""One moment of a database, measured in one snapshot: schema, version rows, exact counts, order-free digests."""
+
+from __future__ import annotations
+
+import time
+
+from diana_tools.databases.postgresql.catalog import schema
+from diana_tools.databases.postgresql.names import MARKER_TABLE, Relation, find_relation, settled, shown
+from diana_tools.errors import ConnectionFailed
+from diana_tools.measured import State, TableMeasure
+from diana_tools.sessions import ReadSession
+
+DIGEST_SECONDS = 300.0
+LARGE_OBJECTS = "(large objects)"
+
+# Leaves only: a partitioned parent has no rows of its own, and the content of a foreign table is not in a dump.
+_TABLES = f"""
+SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+  AND c.relname <> '{MARKER_TABLE}' AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend x
+    WHERE x.classid = CAST('pg_catalog.pg_class' AS regclass) AND x.objid = c.oid AND x.deptype = 'e')
+ORDER BY n.nspname, c.relname
+"""
+
+
+def state(
+    session: ReadSession,
+    version_table: str,
+    tables: tuple[str, ...],
+    *,
+    digests: bool,
+    seconds: float = DIGEST_SECONDS,
+) -> State:
+    """Measure; when `seconds` are over, the tables that are left get their exact count and no digest.
+
+    The digest is the sum of the server's 64-bit hashes of all rows as text: the order of rows does not matter.
+
+    Raises:
+        ConnectionFailed: `rights_missing` for a table that may not be read, `statement_timed_out`.
+    """
+    version = _version(session, version_table)
+    found = [Relation(str(s), str(n), "r") for s, n in session.rows(_TABLES)]
+    wanted = [r for r in found if not tables or shown(r.schema, r.name) in tables or r.name in tables]
+    deadline = time.monotonic() + seconds
+    with settled(session):
+        measured = [_measure(session, relation, deadline if digests else 0.0) for relation in wanted]
+    if not tables:
+        objects = session.one("SELECT count(*) FROM pg_catalog.pg_largeobject_metadata")
+        measured += [TableMeasure(LARGE_OBJECTS, int(str(objects)))] if objects else []
+    return State(schema(session), version, tuple(measured))
+
+
+def _version(session: ReadSession, version_table: str) -> tuple[str, ...]:
+    relation = find_relation(session, version_table)
+    if relation is None:
+        return ()
+    return tuple(sorted(str(row[0]) for row in session.rows(f"SELECT * FROM {relation.sql}") if row))  # noqa: S608
+
+
+def _measure(session: ReadSession, relation: Relation, deadline: float) -> TableMeasure:
+    name = shown(relation.schema, relation.name)
+    if time.monotonic() < deadline:
+        try:
+            rows, digest = session.tried(
+                'SELECT count(*), CAST(coalesce(sum(pg_catalog.hashtextextended(CAST(ROW("diana row".*) AS text), 0)), 0) AS text) '
+                f'FROM ONLY {relation.sql} AS "diana row"'  # noqa: S608
+            )[0]
+        except ConnectionFailed as error:
+            if error.code != "statement_timed_out":
+                raise
+        else:
+            return TableMeasure(name, int(str(rows)), str(digest))
+    return TableMeasure(name, int(str(session.one(f"SELECT count(*) FROM ONLY {relation.sql}"))))  # noqa: S608
