@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from diana_tools.domain import DatabaseUrl
-from diana_tools.errors import ChangeFailed, ConnectionFailed
+from diana_tools.errors import ChangeFailed, ConnectionFailed, LockHeld
 from diana_tools.permit import Operation, Permit, Redeemer, Use
 from diana_tools.redaction import redact
 
@@ -211,6 +211,28 @@ class Sessions:
         try:
             with _connected(engine, url) as connection:
                 yield ChangeSession(connection.execution_options(isolation_level="AUTOCOMMIT"), url)
+        finally:
+            engine.dispose()
+
+    @contextmanager
+    def hold(self, url: DatabaseUrl, key: str) -> Generator[None]:
+        """Hold the server's own advisory lock of a key (16 hex characters count), where the engine has one.
+
+        Raises:
+            LockHeld: `database_held_on_server`: another machine's run has it.
+            ConnectionFailed: as for `read`.
+        """
+        if url.engine != "postgresql":
+            yield
+            return
+        engine = _engine(url, writable=False)
+        try:
+            with _connected(engine, url) as connection:
+                session = ReadSession(connection.execution_options(isolation_level="AUTOCOMMIT"), url)
+                number = int.from_bytes(bytes.fromhex(key[:16]), signed=True)
+                if session.one("SELECT pg_try_advisory_lock(:key)", {"key": number}) is not True:
+                    raise LockHeld("database_held_on_server", {"place": url.address.place})
+                yield
         finally:
             engine.dispose()
 
