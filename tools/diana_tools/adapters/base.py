@@ -113,6 +113,8 @@ class Adapter(Protocol):
     tool: str
     title: str
     engines: tuple[str, ...]
+    shapes: Mapping[str, Shape]
+    """What a failed run leaves behind on each engine, unless a project's probe tells otherwise."""
     child_env: tuple[str, ...]
     """Names of variables of the person's environment that the tool's children may see."""
     tested: tuple[str, str]

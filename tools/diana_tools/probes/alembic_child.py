@@ -1,41 +1,35 @@
-"""What the probe and the rehearsal share inside the project's interpreter (3.8 and later, no part of Diana)."""
-
-from __future__ import annotations
+"""What the programs for Alembic share inside the project's interpreter (3.8 and later; nothing of Diana is imported)."""
 
 import argparse
 import hashlib
+import json
 import os
 import re
-import sqlite3
 import sys
 import traceback
-from urllib.parse import parse_qs, quote, unquote
+from pathlib import Path
+from urllib.parse import quote
 
-MARKER_TABLE = "diana_scratch_marker"
-ENGINES = ("sqlite", "postgresql")
+MARK = "@@DIANA@@"
 DRIVERS = ("psycopg", "psycopg2", "asyncpg", "pg8000", "aiosqlite", "MySQLdb", "pymysql", "oracledb", "pyodbc")
-CONNECT_TIMEOUT_S = 10
-_ATTACH = 24  # SQLITE_ATTACH of sqlite3.h; the module exports no name for it before 3.11
 
 secrets = set()
 opened = set()
+refusals = []
 
 
 class Refused(RuntimeError):
-    """A connection that must not be used; `code` tells why."""
+    """A connection or a way out that must not be used; `code` tells why."""
 
     def __init__(self, code, words):
         super().__init__(words)
         self.code = code
 
 
-first_refusal = []
-
-
 def refuse(code, words):
-    """Remember the first refusal (a project may swallow the exception) and give the exception to raise."""
+    """Remember the refusal (a project may swallow the exception) and give the exception to raise."""
     error = Refused(code, words)
-    first_refusal.append(error)
+    refusals.append(error)
     return error
 
 
@@ -47,165 +41,84 @@ def private_stdout():
     return kept
 
 
-def sqlite_path(database):
-    """The file behind what `sqlite3.connect` was given; empty for a database in memory."""
-    text = os.fsdecode(database)
-    if text.startswith("file:"):
-        path, _, query = text[5:].partition("?")
-        if parse_qs(query).get("mode") == ["memory"]:
-            return ""
-        text = unquote(re.sub(r"^//[^/]*", "", path.partition("#")[0]))
-    return "" if text in ("", ":memory:") else os.path.abspath(text)
-
-
-def sqlite_marker(path):
-    """The marker in a SQLite file, read through a connection of its own; empty when there is none."""
-    own = _connect(f"file:{quote(path)}?mode=ro", uri=True)
-    try:
-        return str(own.execute(f"SELECT token FROM {MARKER_TABLE}").fetchone()[0])  # noqa: S608
-    except (sqlite3.Error, TypeError):
-        return ""
-    finally:
-        own.close()
-
-
-_connect = sqlite3.connect
-_own = []
-
-
-def guard_sqlite(judge, hold):
-    """Have `judge(path)` refuse before a file is opened (or created), and `hold(connection)` tie down each one.
-
-    Works below SQLAlchemy, so an engine with its own `creator` and bare `sqlite3` are held too.
-    """
-
-    def judged(event, arguments):
-        if event == "sqlite3.connect" and not _own:
-            _own.append(True)
-            try:
-                judge(sqlite_path(arguments[0]))
-            finally:
-                _own.pop()
-
-    def connect(*arguments, **options):
-        connection = _connect(*arguments, **options)
-        connection.set_authorizer(_no_attach)
-        hold(connection)
-        return connection
-
-    sys.addaudithook(judged)
-    sqlite3.connect = sqlite3.dbapi2.connect = connect
-
-
-def _no_attach(action, first, _second, _database, _trigger):
-    if action == _ATTACH and first not in ("", ":memory:"):
-        return sqlite3.SQLITE_DENY
-    return sqlite3.SQLITE_OK
-
-
-def guard_postgresql():
-    """Every libpq connection starts read-only and gives up in time, also one that bypasses SQLAlchemy."""
-    os.environ.setdefault("PGCONNECT_TIMEOUT", str(CONNECT_TIMEOUT_S))
-    os.environ["PGOPTIONS"] = (os.environ.get("PGOPTIONS", "") + " -c default_transaction_read_only=on").strip()
-
-
-def before_connect(dialect, _record, _arguments, parameters):
-    """SQLAlchemy's `do_connect`: other engines are refused; PostgreSQL gets a time limit and starts read-only."""
-    for value in (parameters.get("password"), parameters.get("passwd")):
-        if value:
-            secrets.add(str(value))
-    if dialect.name not in ENGINES:
-        raise refuse("engine_unsupported", dialect.name)
-    if dialect.name != "postgresql":
-        return
-    if dialect.driver == "asyncpg":
-        parameters.setdefault("timeout", CONNECT_TIMEOUT_S)
-        parameters["server_settings"] = dict(
-            parameters.get("server_settings") or {}, default_transaction_read_only="on"
-        )
-    elif dialect.driver.startswith("psycopg"):
-        parameters.setdefault("connect_timeout", CONNECT_TIMEOUT_S)
-        parameters["options"] = (str(parameters.get("options") or "") + " -c default_transaction_read_only=on").strip()
-
-
-def ask(connection, sql):
-    """All rows of one statement on a driver's connection, outside any transaction that others would see."""
-    cursor = connection.cursor()
-    try:
-        cursor.execute(sql)
-        return [tuple(row) for row in cursor.fetchall()]
-    finally:
-        cursor.close()
-        connection.rollback()
-
-
-def postgresql_marker(connection):
-    """The marker in a PostgreSQL database, whatever the search path; empty when there is none."""
-    found = ask(connection, "SELECT schemaname FROM pg_catalog.pg_tables WHERE tablename = '" + MARKER_TABLE + "'")
-    if len(found) != 1:
-        return ""
-    schema = str(found[0][0]).replace('"', '""')
-    rows = ask(connection, f'SELECT token FROM "{schema}".{MARKER_TABLE}')  # noqa: S608
-    return str(rows[0][0]) if len(rows) == 1 else ""
+def report(kept, body):
+    """One marked line of JSON, on a line of its own whatever the project printed before."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept.write("\n" + MARK + json.dumps(body) + "\n")
+    kept.flush()
 
 
 def watch_files(root):
     """Remember the files under `root` that are opened for reading: settings, .env, imported modules."""
-    prefix = os.path.join(root, "")
+    prefix = str(root) + os.sep
 
     def seen(event, arguments):
         if event != "open" or not isinstance(arguments[0], (str, bytes)):
             return
         mode = arguments[1]
-        if isinstance(mode, str) and set(mode) & set("wax+"):
-            return
-        path = os.path.abspath(os.fsdecode(arguments[0]))
-        if path.startswith(prefix):
-            opened.add(path)
+        if not isinstance(mode, str) or not set(mode) & set("wax+"):
+            path = os.fsdecode(arguments[0])
+            if path.startswith(prefix) or not path.startswith(os.sep):
+                opened.add(path)
 
     sys.addaudithook(seen)
 
 
 def loaded_files(root):
-    """Source files under `root`, outside any virtual environment, that this process imported or read."""
-    prefix = os.path.join(root, "")
-    environment = os.path.join(os.path.abspath(sys.prefix), "")
-    paths = set(opened)
+    """Source files under `root`, outside any virtual environment, that this process imported or read; relative."""
+    environment = Path(sys.prefix).resolve()
+    paths = {Path(path) for path in opened}
     for module in list(sys.modules.values()):
         path = getattr(module, "__file__", None)
         if isinstance(path, str):
-            paths.add(os.path.abspath(path))
-    return sorted(
-        path
-        for path in paths
-        if path.startswith(prefix)
-        and not path.startswith(environment)
-        and "site-packages" not in path
-        and not path.endswith(".pyc")
-        and os.path.isfile(path)
-    )
+            paths.add(Path(path))
+    found = set()
+    for path in paths:
+        real = path.resolve()
+        if root in real.parents and environment not in real.parents and real.is_file():
+            parts = real.relative_to(root).parts
+            if "site-packages" not in parts and "__pycache__" not in parts:
+                found.add(real.relative_to(root).as_posix())
+    return sorted(found)
+
+
+def relative(path, root):
+    """A path as seen from the project's root, with `..` for what lies outside."""
+    return Path(os.path.relpath(str(Path(path).resolve()), str(root))).as_posix()
 
 
 def sha256(path):
     """Hex digest of a file."""
-    with open(path, "rb") as handle:  # noqa: PTH123
-        return hashlib.sha256(handle.read()).hexdigest()
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
-def arguments(parser):
-    """Parse the command line both scripts share, then make `sys.argv` and `sys.path` look like `python -m alembic`."""
-    parser.add_argument("--root", required=True)
-    parser.add_argument("-c", dest="config", required=True)
+def new_parser():
+    """A parser for what all programs are told: the project's root, the config and its section."""
+    parser = argparse.ArgumentParser(prog="diana", allow_abbrev=False)
+    parser.add_argument("--root", type=lambda text: Path(text).resolve(), default=Path.cwd())
+    parser.add_argument("-c", dest="config", default="alembic.ini")
     parser.add_argument("-n", dest="section", default="alembic")
-    chosen = parser.parse_args()
-    if os.environ.get("PYTHONSAFEPATH"):
-        return chosen
-    sys.path.insert(0, os.getcwd())  # noqa: PTH109
-    return chosen
+    return parser
+
+
+def like_python_m_alembic():
+    """Make `sys.path` what `python -m alembic` would have, and import Alembic before the project's folder counts.
+
+    The order matters: the project's folder of migrations is often named `alembic` too, and with an `__init__.py`
+    in it `python -m alembic` itself would fail.
+    """
+    here = Path(__file__).resolve().parent
+    sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != here]
+    import alembic.command
+    import alembic.config  # noqa: F401
+
+    if not os.environ.get("PYTHONSAFEPATH"):
+        sys.path.insert(0, str(Path.cwd()))
 
 
 def configuration(chosen, words):
-    """Alembic's own Config for `words` ("upgrade", "heads"), with everything env.py may look at in place."""
+    """Alembic's own (command line, Config, options) for `words` ("upgrade", "heads"), as its own `main` makes them."""
     from alembic.config import CommandLine, Config
 
     line = ["-c", chosen.config, "-n", chosen.section, *words]
@@ -213,9 +126,62 @@ def configuration(chosen, words):
     options = command.parser.parse_args(line)
     sys.argv = ["alembic", *line]
     if not hasattr(command, "_inis_from_config"):
-        return Config(file_=chosen.config, ini_section=chosen.section, cmd_opts=options)
+        return command, Config(file_=chosen.config, ini_section=chosen.section, cmd_opts=options), options
     toml, ini = command._inis_from_config(options)
-    return Config(file_=ini, toml_file=toml, ini_section=chosen.section, cmd_opts=options)
+    return command, Config(file_=ini, toml_file=toml, ini_section=chosen.section, cmd_opts=options), options
+
+
+def run_environment(config, script, fn, **options):
+    """Run the project's env.py with `fn(heads, context)` choosing the steps, as every Alembic command does."""
+    from alembic.runtime.environment import EnvironmentContext
+
+    with EnvironmentContext(config, script, fn=fn, **options):
+        script.run_env()
+
+
+def steps(script, direction, targets, heads):
+    """The steps from `heads` to exactly `targets` (none: before the first migration), in order."""
+    if direction == "up":
+        return script._upgrade_revs(targets[0] if len(targets) == 1 else tuple(targets), heads)
+    if len(targets) < 2:
+        return script._downgrade_revs(targets[0] if targets else "base", heads)
+    from alembic.runtime.migration import MigrationStep
+
+    doomed = script.get_all_current(heads) - script.get_all_current(tuple(targets))
+    return [
+        MigrationStep.downgrade_from_script(script.revision_map, revision)
+        for revision in script.walk_revisions()
+        if revision in doomed
+    ]
+
+
+def announce(log):
+    """Stand in for Alembic's log of migrations, so that "Running upgrade A -> B" is seen whatever the project logs."""
+    import logging
+
+    class Spoken:
+        def __getattr__(self, name):
+            return getattr(log, name)
+
+        def info(self, message, *arguments, **options):
+            log.info(message, *arguments, **options)
+            if message.startswith("Running") and not _shown(log, logging):
+                sys.stderr.write("INFO  [alembic.runtime.migration] " + message % arguments + "\n")
+                sys.stderr.flush()
+
+    return Spoken()
+
+
+def _shown(log, logging):
+    """Whether the project's own logging puts an INFO line of `log` on a stream of this process."""
+    if not log.isEnabledFor(logging.INFO):
+        return False
+    while log is not None:
+        for sink in log.handlers:
+            if getattr(sink, "stream", None) in (sys.stderr, sys.stdout) and sink.level <= logging.INFO:
+                return True
+        log = log.parent if log.propagate else None
+    return False
 
 
 def clean(text):
@@ -227,15 +193,25 @@ def clean(text):
 
 
 _WORDS = (
-    ("Connection refused|could not connect|timeout expired|Network is unreachable|No route to host", "connection_refused"),
-    ("could not translate host name|Name or service not known|failed to resolve host", "host_unknown"),
-    ("password authentication failed|no password supplied|fe_sendauth", "wrong_password"),
-    ('database "[^"]*" does not exist', "no_such_database"),
-    ("file is not a database|file is encrypted", "not_a_database"),
-    ("unsupported startup parameter", "pooler"),
-    ("Can't locate revision identified by|is not present in the revision map|Revision .* referenced from", "history_missing_revision"),
-    ("No 'script_location' key|doesn't exist.  Please use the 'init'", "config_broken"),
-)  # fmt: skip
+    (r"refused|could not connect|timeout expired|Network is unreachable|No route to host", "connection_refused"),
+    (r"could not translate host name|Name or service not known|failed to resolve host", "host_unknown"),
+    (r"password authentication failed|no password supplied|fe_sendauth", "wrong_password"),
+    (r'database "[^"]*" does not exist', "no_such_database"),
+    (r"file is not a database|file is encrypted", "not_a_database"),
+    (r"database is locked", "database_locked"),
+    (r"unable to open database file", "database_unreadable"),
+    (r"unsupported startup parameter", "pooler"),
+    (r"read-only transaction|readonly database", "env_writes"),
+    (r"sqlalchemy\.dialects:driver\b", "url_placeholder"),
+    (r"No 'script_location' key", "config_no_location"),
+    (r"Expected string or URL object, got None|^'url'$", "url_missing"),
+    (r"No config file '.*' found|doesn't exist.  Please use the 'init'", "config_broken"),
+)
+_VARIABLES = (
+    r"^(\w+) not found\. Declare it as envvar",
+    r"[Ee]nvironment variable \"?(\w+)\"? not set",
+    r"^Set the (\w+) environment variable",
+)
 
 
 def code_of(error):
@@ -243,37 +219,61 @@ def code_of(error):
     if isinstance(error, Refused):
         return error.code
     if isinstance(error, ModuleNotFoundError):
-        return "driver_missing" if str(error.name).split(".")[0] in DRIVERS else "dependency_missing"
-    kind = type(error).__name__
-    if kind == "NoSuchModuleError":
-        return "url_scheme_unknown"
-    if kind == "ArgumentError" and "URL" in str(error):
-        return "url_unreadable"
+        top = str(error.name).split(".")[0]
+        return "tool_not_installed" if top == "alembic" else "driver_missing" if top in DRIVERS else "dependency_missing"
+    if missing_variable(error):
+        return "variable_missing"
+    kind, text = type(error).__name__, str(error)
+    if kind.startswith("Interpolation"):
+        return "config_percent"
     if type(error).__module__ == "configparser" or kind == "TOMLDecodeError":
         return "config_broken"
+    if kind == "ArgumentError" and "Could not parse" in text:
+        return "url_unreadable"
     for pattern, code in _WORDS:
-        if re.search(pattern, str(error)):
+        if re.search(pattern, text):
             return code
-    return "env_failed"
+    return "url_scheme_unknown" if kind == "NoSuchModuleError" else "env_failed"
+
+
+def missing_variable(error):
+    """The environment variable that the project wanted and did not get; empty when it is about something else."""
+    frames = traceback.extract_tb(error.__traceback__)
+    if isinstance(error, KeyError) and frames and Path(frames[-1].filename) == Path(os.__file__):
+        return str(error.args[0])
+    for pattern in _VARIABLES:
+        found = re.search(pattern, str(error))
+        if found:
+            return found.group(1)
+    if type(error).__name__ == "ValidationError" and callable(getattr(error, "errors", None)):
+        wanted = [str(one["loc"][-1]).upper() for one in error.errors() if one.get("type") == "missing" and one["loc"]]
+        return ", ".join(wanted[:5])
+    return ""
+
+
+def _inside(name, root):
+    return not name.startswith("<") and "site-packages" not in name and root in Path(name).resolve().parents
 
 
 def words_of(error, root):
-    """Kind and first line of an exception, with the project's own file and line where it was raised."""
+    """What happened in one line without secrets, with the project's own file and line where it was raised."""
+    code = code_of(error)
+    if isinstance(error, Refused):
+        return clean(str(error))
+    if code == "variable_missing":
+        return missing_variable(error)
+    if code in ("url_unreadable", "config_percent"):
+        # Their texts quote the URL, which may hold a password that nobody could parse out of it.
+        return " ".join(str(getattr(error, name, "")) for name in ("section", "option")).strip()
+    if isinstance(error, SyntaxError) and error.filename:
+        return clean(f"{relative(error.filename, root)}:{error.lineno}: {type(error).__name__}: {error.msg}")
     lines = str(getattr(error, "orig", None) or error).strip().splitlines()
     words = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
-    if isinstance(error, SyntaxError) and error.filename:
-        words = f"{os.path.basename(error.filename)}:{error.lineno}: {type(error).__name__}: {error.msg}"  # noqa: PTH119
-    prefix = os.path.join(root, "")
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if os.path.abspath(frame.filename).startswith(prefix) and "site-packages" not in frame.filename
+        if _inside(frame.filename, root)
     ]
     if frames:
-        words = f"{os.path.relpath(frames[-1].filename, root)}:{frames[-1].lineno}: {words}"
+        words = f"{relative(frames[-1].filename, root)}:{frames[-1].lineno}: {words}"
     return clean(words)[:1000]
-
-
-def new_parser():
-    """A parser whose refusals name the script, not the project."""
-    return argparse.ArgumentParser(prog="diana", allow_abbrev=False)

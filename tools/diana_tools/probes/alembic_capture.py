@@ -1,0 +1,124 @@
+"""Every statement that a migration really runs, without the values of any row (see alembic_child.py)."""
+
+import re
+import time
+from pathlib import Path
+
+UNCAPTURED = "DIANA_UNCAPTURED_STATEMENTS"
+_LONGEST = 20_000
+_MOST = 2_000
+_PLACEHOLDER = re.compile(r"%\((\w+)\)s|%s|%%")
+_STRING = re.compile(r"'(?:[^']|'')*'|\$(\w*)\$.*?\$\1\$", re.DOTALL)
+_NUMBER = re.compile(r"(?i)(?<![\w.$:\"])(?<!char\()(?<!numeric\()(?<!decimal\()\d+(?:\.\d+)?\b(?!\")")
+_ROWS = re.compile(r"^\s*(?:with\b.*?\b)?(?:insert|update|delete|merge|select|values)\b", re.IGNORECASE | re.DOTALL)
+_CATALOG = re.compile(r"\bpg_catalog\.|\bsqlite_(?:temp_)?master\b|^\s*PRAGMA\s+[^=(]*(?:\(|$)", re.IGNORECASE)
+
+
+class Recorder:
+    """Statements of one migration at a time: equal ones once, with how often they ran and how long they took."""
+
+    def __init__(self):
+        self.found = None
+        self.inside = 0
+        self.started = 0.0
+
+    def start(self, path):
+        """Begin with a migration, whose own text tells which literals are nobody's data."""
+        self.source = Path(path).read_text("utf-8", "replace")
+        self.found = {}
+
+    def finish(self):
+        """What ran since `start`, as JSON-ready dicts in the order of first appearance."""
+        found, self.found = self.found or {}, None
+        return list(found.values())
+
+    def add(self, sql, parameters=0, times=1, seconds=0.0):
+        """Count one execution; statements beyond the limit stand as one that nobody read."""
+        if self.found is None or _CATALOG.search(sql):
+            return
+        sql = self._without_data(sql)
+        if len(sql) > _LONGEST or (len(self.found) >= _MOST and sql not in self.found):
+            sql = UNCAPTURED
+        one = self.found.setdefault(sql, {"sql": sql, "parameters": parameters, "times": 0, "seconds": 0.0})
+        one["times"] += times
+        one["seconds"] = round(one["seconds"] + seconds, 6)
+
+    def _without_data(self, sql):
+        """Literals stay only where they stand in the migration's own text; another one may be a row's value."""
+        sql = _STRING.sub(lambda found: found.group() if found.group().strip("'") in self.source else "'…'", sql)
+        if _ROWS.match(sql):
+            sql = _NUMBER.sub(lambda found: found.group() if found.group() in self.source else "0", sql)
+        return sql.strip()
+
+    def watch_sqlalchemy(self):
+        """Record what runs through SQLAlchemy, on any engine."""
+        from sqlalchemy import event
+        from sqlalchemy.engine import Engine
+
+        event.listen(Engine, "before_cursor_execute", self._before)
+        event.listen(Engine, "after_cursor_execute", self._after)
+        event.listen(Engine, "handle_error", self._failed)
+
+    def _before(self, *_arguments):
+        self.inside += 1
+        self.started = time.monotonic()
+
+    def _after(self, connection, _cursor, statement, parameters, _context, executemany):
+        self.inside -= 1
+        many = parameters if executemany else [parameters]
+        count = len(many[0]) if many and many[0] else 0
+        self.add(_neutral(statement, connection.dialect), count, len(many) or 1, time.monotonic() - self.started)
+
+    def _failed(self, context):
+        if context.statement is not None and self.inside:
+            self.inside -= 1
+            self.add(_neutral(context.statement, getattr(context, "dialect", None)))
+
+    def watch_sqlite(self, connection):
+        """Record what runs on a bare sqlite3 connection; what SQLAlchemy runs on it is counted there."""
+        connection.set_trace_callback(self._traced)
+
+    def _traced(self, sql):
+        if not self.inside and not re.match(r"\s*(?:--|begin\b|commit\b|rollback\b|savepoint\b|release\b)", sql, re.I):
+            self.add(sql)
+
+    def watch_psycopg(self):
+        """Record what runs on a bare cursor of psycopg or psycopg2."""
+        try:
+            import psycopg
+        except ImportError:
+            return
+        for kind in (psycopg.Cursor, psycopg.AsyncCursor):
+            for name in ("execute", "executemany", "copy"):
+                setattr(kind, name, self._counted(getattr(kind, name)))
+
+    def _counted(self, real):
+        def run(cursor, query, *arguments, **options):
+            if not self.inside:
+                self.add(_words(query, cursor))
+            return real(cursor, query, *arguments, **options)
+
+        return run
+
+
+def _words(query, cursor):
+    if isinstance(query, bytes):
+        return query.decode("utf-8", "replace")
+    return query if isinstance(query, str) else query.as_string(cursor)
+
+
+def _neutral(statement, dialect):
+    """A driver's placeholders in a form that readers of SQL know: `$1`, `$2`, ..."""
+    if getattr(dialect, "paramstyle", "") not in ("format", "pyformat"):
+        return statement
+    names = []
+
+    def numbered(found):
+        if found.group() == "%%":
+            return "%"
+        name = found.group(1) or len(names)
+        if name not in names:
+            names.append(name)
+        return f"${names.index(name) + 1}"
+
+    return _PLACEHOLDER.sub(numbered, statement)
