@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from diana_agent import exits
-from diana_agent.events import AnyEvent, Answered, ChangeStarted, Refused
+from diana_agent.events import Answered, AnyEvent, ChangeStarted, Refused
 from diana_agent.run import Run
 from diana_agent.runtime import end_run
 from diana_agent.steps.report import report
@@ -41,7 +41,7 @@ def outcome_of(now: Standing, events: tuple[AnyEvent, ...]) -> tuple[str, int]:
     if now.in_flight is not None:
         return "failed", exits.PERSON
     if now.change is not None:
-        return _of_change(now)
+        return _of_change(now, now.change.result.state == "applied")
     if any(isinstance(event, Answered) and not event.matched for event in events):
         return "cancelled", exits.APPROVAL
     if now.halted is not None:
@@ -53,9 +53,8 @@ def outcome_of(now: Standing, events: tuple[AnyEvent, ...]) -> tuple[str, int]:
     return "done", exits.DONE
 
 
-def _of_change(now: Standing) -> tuple[str, int]:
-    assert now.change is not None
-    if now.change.result.state == "applied":
+def _of_change(now: Standing, applied: bool) -> tuple[str, int]:
+    if applied:
         if now.verification is None or now.verification.passed:
             return "done", exits.DONE
         failed = any(check.passed is False for check in now.verification.checks)

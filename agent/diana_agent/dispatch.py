@@ -50,7 +50,7 @@ class Topic(Nothing):
 
     topic: str = Field(
         max_length=40,
-        description="overview, pending, loss, duration, recovery, backup, rehearsal, environment, history or verification",
+        description="pending, loss, duration, recovery, backup, rehearsal, environment, history, verification, overview",
     )
 
 

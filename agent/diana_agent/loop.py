@@ -6,10 +6,22 @@ from collections.abc import Callable
 
 from diana_agent.dispatch import dispatch
 from diana_agent.events import ModelSaid, Noted
-from diana_agent.models.base import Conversation, Delta, Message, Model, ModelTurn, Stop, Text, ToolCall, ToolResult, Verb
+from diana_agent.models.base import (
+    Conversation,
+    Delta,
+    Message,
+    Model,
+    ModelTurn,
+    Stop,
+    Text,
+    ToolCall,
+    ToolResult,
+    Verb,
+)
 from diana_agent.run import Run
 
 MAX_CALLS_A_TURN = 40
+NOT_OFFERED = '{"status": "refused", "reason": "not_offered"}'
 
 
 class Loop:
@@ -23,6 +35,7 @@ class Loop:
         self._stopped = stopped
         self._system = system
         self._verbs = verbs
+        self._offered = frozenset(verb.name for verb in verbs)
         self._messages: list[Message] = []
 
     async def turn(self, text: str, on_delta: Callable[[str], None]) -> None:
@@ -63,7 +76,11 @@ class Loop:
             if results and not results[-1].ok:
                 results.append(ToolResult(call.id, call.verb, ok=False, content='{"status": "not executed"}'))
                 continue
+            if call.verb not in self._offered:
+                results.append(
+                    ToolResult(call.id, call.verb, ok=False, content='{"status": "refused", "reason": "not_offered"}')
+                )
+                continue
             result, _ = await dispatch(self._run, call, "model")
             results.append(result)
         return tuple(results)
-

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from diana_agent.events import AnyEvent, Noted
+from diana_agent.events import AnyEvent, Connected, Noted
 from diana_agent.guard.guard import Guard
 from diana_agent.journal import Actor, Journal
 from diana_agent.models.base import JsonValue
@@ -20,8 +20,9 @@ from diana_config.trust import Trust
 from diana_prompts.catalogue import Catalogue
 from diana_tools.adapters.base import Probe
 from diana_tools.databases.base import Doors
-from diana_tools.domain import Detection
+from diana_tools.domain import Detection, Environment, Plan
 from diana_tools.errors import ToolError
+from diana_tools.measured import Backup
 from diana_tools.workbench import Workbench
 
 JsonObject = dict[str, JsonValue]
@@ -90,6 +91,61 @@ class Run:
         if self.bench is None:
             raise ToolError("not_connected")
         return self.bench
+
+    def need_detection(self) -> Detection:
+        """The migration tool that was settled on.
+
+        Raises:
+            ToolError: `detect_first`.
+        """
+        found = self.standing.detection
+        if found is None:
+            raise ToolError("detect_first")
+        return found
+
+    def need_plan(self) -> Plan:
+        """The plan at hand.
+
+        Raises:
+            ToolError: `plan_first`.
+        """
+        plan = self.standing.plan
+        if plan is None:
+            raise ToolError("plan_first")
+        return plan
+
+    def need_backup(self) -> Backup:
+        """The backup at hand, with its proof and copies.
+
+        Raises:
+            ToolError: `backup_first`.
+        """
+        made = self.standing.backup
+        if made is None:
+            raise ToolError("backup_first")
+        return made
+
+    def need_connected(self) -> Connected:
+        """What the connection told.
+
+        Raises:
+            ToolError: `not_connected`.
+        """
+        found = self.standing.connected
+        if found is None:
+            raise ToolError("not_connected")
+        return found
+
+    def need_environment(self) -> Environment:
+        """The environment.
+
+        Raises:
+            ToolError: `environment_unknown`.
+        """
+        where = self.standing.environment
+        if where is None:
+            raise ToolError("environment_unknown")
+        return where
 
     def need_probe(self) -> Probe:
         """What the tool's own look at the target gave last.

@@ -79,7 +79,8 @@ def open_run(call: Call, settings: Settings, person: Person, face: str) -> Run:
     )  # fmt: skip
     trusted.run = run
     started = RunStarted(
-        run=name, project=str(call.project), user=settings.user_name, face=face, model=_model_kind(settings, call.environ),
+        run=name, project=str(call.project), user=settings.user_name, face=face,
+        model=_model_kind(settings, call.environ),
         version=version("diana-migrations"), host=socket.gethostname(), pid=os.getpid(), ticket=settings.ticket,
         reason=settings.reason,
     )  # fmt: skip

@@ -24,7 +24,9 @@ def lines_of(event: ev.AnyEvent, catalogue: Catalogue) -> tuple[str, ...]:
             return (f"{mark} {say(event.message, **event.fields)}",)
         case ev.Detected() if event.chosen is not None:
             found = ", ".join(one.path for one in event.chosen.evidence[:4])
-            return (say("detect.found", tool=event.chosen.tool, confidence=event.chosen.confidence.value, evidence=found),)
+            return (
+                say("detect.found", tool=event.chosen.tool, confidence=event.chosen.confidence.value, evidence=found),
+            )
         case ev.Planned():
             return plan_lines(event.plan, catalogue)
         case _:

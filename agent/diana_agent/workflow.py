@@ -163,10 +163,8 @@ def _for_pending(now: Standing, plan: Plan, aim: Aim) -> list[str]:
 
 
 def _best(now: Standing, aim: Aim, *, skip_backup: bool) -> str:
-    for missing, verb in ((now.detection, "detect"), (now.connected, "connect"), (now.plan, "plan")):
-        if missing is None:
-            return verb
-    assert now.plan is not None
+    if now.detection is None or now.connected is None or now.plan is None:
+        return "detect" if now.detection is None else "connect" if now.connected is None else "plan"
     if now.in_flight is not None or (now.applied and now.verification is None):
         return "verify"
     if now.change is not None or not now.plan.pending:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from diana_agent.events import Answered, Asked, Refused
+from diana_agent.events import Answered, Asked, GaveBack, Refused
 from diana_agent.guard.mint import Mint
 from diana_agent.guard.phrases import matches
 from diana_agent.guard.policy import Ask, Verdict
@@ -60,16 +60,21 @@ class Guard:
     def closed(self, verb: str, plan_hash: str) -> str:
         """Why a verb is taken away for this plan, or an empty string (guard's design, 14).
 
-        A person's no, or three wrong tries at a phrase, closes the plan; three refusals in a row close the verb.
+        A person's no, or three wrong tries at a phrase, closes the plan; three refusals in a row close the verb;
+        only the person's own giving back opens either again.
         """
-        row = 0
+        row, declined = 0, False
         for event in self._journal.events():
             if isinstance(event, Answered) and event.plan_hash == plan_hash and not event.matched:
-                return "declined_before"
-            if isinstance(event, Refused) and event.verb == verb:
+                declined = True
+            elif isinstance(event, GaveBack) and event.verb == verb:
+                row, declined = 0, False
+            elif isinstance(event, Refused) and event.verb == verb:
                 row += 1
             elif isinstance(event, Answered) and event.matched:
                 row = 0
+        if declined:
+            return "declined_before"
         return "too_many_refusals" if row >= MAX_REFUSALS else ""
 
     def refuse(self, verb: str, reason: str, fields: Mapping[str, str] | None = None) -> Refusal:

@@ -9,7 +9,6 @@ from diana_agent.guard import phrases
 from diana_tools.domain import Level, Plan
 from diana_tools.measured import Backup, Grade
 
-
 # A manifest keeps whole seconds.
 _CLOCK_GRAIN = timedelta(seconds=1)
 
@@ -70,33 +69,42 @@ def blocked(plan: Plan) -> tuple[str, ...]:
 
 def apply(facts: ApplyFacts, rules: Rules) -> Verdict:
     """What an apply (or a rollback on its own) needs: the rows `apply` and `skip the backup` of the table."""
-    if blocked(facts.plan):
-        return Verdict("blocked_by_policy")
-    if not facts.plan.pending:
-        return Verdict("nothing_pending")
-    if facts.rehearsal_failed:
-        return Verdict("rehearsal_failed")
-    if facts.plan.estimate.seconds > facts.timeout / 2:
-        return Verdict("will_not_fit")
+    reason = _unfit(facts)
+    if reason:
+        return Verdict(reason)
     if facts.skip_backup:
         return _without_backup(facts)
-    backup = facts.backup
-    if backup is None:
+    if facts.backup is None:
         return Verdict("no_backup")
-    if backup.identity != facts.plan.identity:
-        return Verdict("backup_of_another_database")
-    if sorted(backup.version) != sorted(facts.plan.current):
-        return Verdict("backup_of_another_version")
+    reason = _useless(facts.backup, facts, rules)
+    return Verdict(reason) if reason else _proof(facts, facts.backup, rules)
+
+
+def _unfit(facts: ApplyFacts) -> str:
+    """Why the plan itself may not run, whatever the backup."""
+    plan = facts.plan
+    reasons = (
+        ("blocked_by_policy", bool(blocked(plan))),
+        ("nothing_pending", not plan.pending),
+        ("rehearsal_failed", facts.rehearsal_failed),
+        ("will_not_fit", plan.estimate.seconds > facts.timeout / 2),
+        ("no_recovery", plan.recovery.rung == "none" and facts.level is Level.PRODUCTION),
+    )
+    return next((reason for reason, so in reasons if so), "")
+
+
+def _useless(backup: Backup, facts: ApplyFacts, rules: Rules) -> str:
+    """Why a backup does not count for this plan now."""
     age = facts.now - datetime.fromisoformat(backup.made_at)
-    if age < -_CLOCK_GRAIN:
-        return Verdict("clock_moved")
-    if age > rules.max_backup_age:
-        return Verdict("backup_too_old")
-    if facts.plan.recovery.rung == "none" and facts.level is Level.PRODUCTION:
-        return Verdict("no_recovery")
-    if facts.level in rules.remote_copy and not any(copy.remote and copy.verified for copy in backup.copies):
-        return Verdict("no_remote_copy")
-    return _proof(facts, backup, rules)
+    copied = any(copy.remote and copy.verified for copy in backup.copies)
+    reasons = (
+        ("backup_of_another_database", backup.identity != facts.plan.identity),
+        ("backup_of_another_version", sorted(backup.version) != sorted(facts.plan.current)),
+        ("clock_moved", age < -_CLOCK_GRAIN),
+        ("backup_too_old", age > rules.max_backup_age),
+        ("no_remote_copy", facts.level in rules.remote_copy and not copied),
+    )
+    return next((reason for reason, so in reasons if so), "")
 
 
 def _proof(facts: ApplyFacts, backup: Backup, rules: Rules) -> Verdict:

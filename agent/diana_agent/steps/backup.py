@@ -26,28 +26,30 @@ async def backup(run: Run) -> Outcome:
     Raises:
         BackupError: the backup, its proof or its copy failed; the run may not go on.
     """
-    plan, bench = run.standing.plan, run.need_bench()
-    assert plan is not None
+    plan, bench = run.need_plan(), run.need_bench()
     table = run.need_probe().version_table
     made = await make_backup(bench, plan, table, _progress(run, "progress.backup"))
     run.write(BackedUp(backup=made), "tool")
     run.note(
-        "backup.made", "good", path=made.path, size=megabytes(made.size), checksum=made.sha256, folder=str(bench.backup_folder)
+        "backup.made",
+        "good",
+        path=made.path,
+        size=megabytes(made.size),
+        checksum=made.sha256,
+        folder=str(bench.backup_folder),
     )
     if rows_allowed(run):
         made = await _proven(run, made, plan.plan_hash, table)
     else:
         run.note("backup.rows_not_allowed", "warn")
     await _copied(run, made)
-    kept = run.standing.backup
-    assert kept is not None
+    kept = run.need_backup()
     await asyncio.to_thread(manifest.update, kept)
     return Outcome("done", bodies.backup(kept))
 
 
 async def _proven(run: Run, made: Backup, plan_hash: str, table: str) -> Backup:
-    bench, connected = run.need_bench(), run.standing.connected
-    assert connected is not None
+    bench, connected = run.need_bench(), run.need_connected()
     operation = scratch_operation(bench, plan_hash, connected.facts.version)
     grant = await scratch_grant(run, "backup", operation)
     started = time.monotonic()
@@ -62,9 +64,7 @@ async def _proven(run: Run, made: Backup, plan_hash: str, table: str) -> Backup:
         raise BackupError("backup_differs", {"path": made.path, "error": ", ".join(proof.problems[:5])})
     run.write(Proven(backup=made.id, proof=proof), "tool")
     run.note("backup.proven", "good", seconds=f"{time.monotonic() - started:.1f}")
-    kept = run.standing.backup
-    assert kept is not None
-    return kept
+    return run.need_backup()
 
 
 async def _copied(run: Run, made: Backup) -> None:

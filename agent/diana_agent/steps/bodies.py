@@ -113,7 +113,9 @@ def change(result: ChangeResult, recovered: RecoveryResult | None) -> JsonObject
     back: JsonObject | None = None
     if recovered is not None:
         back = {
-            "rung": recovered.rung, "recovered": recovered.recovered, "problems": list[JsonValue](recovered.problems)
+            "rung": recovered.rung,
+            "recovered": recovered.recovered,
+            "problems": list[JsonValue](recovered.problems),
         }
     return {
         "state": result.state, "seconds": round(result.seconds, 3), "exit": result.exit_code,

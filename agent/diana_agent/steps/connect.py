@@ -29,10 +29,9 @@ async def connect(run: Run) -> Outcome:
         ChoiceNeeded: `project_not_trusted`, `environment_unnamed`, `expected_db_missing`.
         ToolError, ConnectionFailed: the code tells why; nothing was changed.
     """
-    standing = run.standing
-    assert standing.detection is not None
-    adapter = registry.adapters()[standing.detection.tool]
-    found = projects(adapter, standing.detection, run.project, run.settings.interpreter)
+    detection = run.need_detection()
+    adapter = registry.adapters()[detection.tool]
+    found = projects(adapter, detection, run.project, run.settings.interpreter)
     if not found:
         raise ToolError("interpreter_missing", {"tool": adapter.title})
     await ask_trust(run, adapter, found)
@@ -61,9 +60,7 @@ async def connect(run: Run) -> Outcome:
     await settle_environment(run, reached.identity, url)
     await _expected_database(run, url)
     await check_prerequisites(run, adapter, reached)
-    after = run.standing
-    assert after.connected is not None
-    body = bodies.connection(after.connected, after.environment)
+    body = bodies.connection(run.need_connected(), run.standing.environment)
     return Outcome("done", body | {"tool": adapter.tool, "tool_version": project.version})
 
 
@@ -117,7 +114,8 @@ def _same_as_before(run: Run, identity: str) -> None:
 def _bench(
     run: Run, adapter: Adapter, database: Database, project: Project, url: DatabaseUrl, identity: ev.Identity
 ) -> Workbench:
-    backups = run.folders.data / "backups" if not run.settings.backup_folder else run.project / run.settings.backup_folder
+    own = run.settings.backup_folder
+    backups = Path(own) if own else run.folders.data / "backups"
     scratch = run.folders.state / "scratch" / f"{run.id}-{secrets.token_hex(4)}"
     return Workbench(
         adapter=adapter, database=database, project=project, doors=run.doors, url=url, identity=identity,

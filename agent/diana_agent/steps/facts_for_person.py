@@ -44,7 +44,10 @@ def _backup(run: Run, made: Backup | None) -> str:
         return say("fact.no_backup")
     copies = ", ".join(copy.store for copy in made.copies if copy.verified)
     return say(
-        f"fact.backup.{made.grade.value}", path=made.path, size=megabytes(made.size), copies=copies or say("fact.no_copy")
+        f"fact.backup.{made.grade.value}",
+        path=made.path,
+        size=megabytes(made.size),
+        copies=copies or say("fact.no_copy"),
     )
 
 

@@ -36,8 +36,7 @@ async def change(run: Run, verb: str) -> Outcome:
         LockHeld: another run has the database.
     """
     with run_lock(run.folders.state, run.need_bench()):
-        plan = run.standing.plan
-        assert plan is not None
+        plan = run.need_plan()
         refusal = await _recheck(run, verb, plan)
         if refusal is not None:
             return refusal

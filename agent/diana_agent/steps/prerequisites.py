@@ -23,8 +23,7 @@ async def check_prerequisites(run: Run, adapter: Adapter, reached: Reached) -> N
     Raises:
         ToolError: `no_remote_store` in production without a store outside the database's failure domain.
     """
-    detection = run.standing.detection
-    assert detection is not None
+    detection = run.need_detection()
     bench = run.need_bench()
     _show(run, "tool", True, {"tool": adapter.title, "version": bench.project.version})
     _show(run, "database", True, {"place": bench.url.address.place})

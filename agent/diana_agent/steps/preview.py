@@ -21,8 +21,7 @@ async def preview(run: Run) -> Outcome:
     Raises:
         ToolError: `preview_changed_target`.
     """
-    plan, bench = run.standing.plan, run.need_bench()
-    assert plan is not None
+    plan, bench = run.need_plan(), run.need_bench()
     table = run.need_probe().version_table
     before = await asyncio.to_thread(measure, bench, table, digests=False)
     shown = await _shown(run, plan)

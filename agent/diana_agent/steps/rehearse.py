@@ -9,7 +9,7 @@ from diana_agent.steps.plan import with_rehearsal
 from diana_agent.steps.scratch import open_scratch, rows_allowed, scratch_grant
 from diana_tools import rehearse as rehearsing
 from diana_tools.backup import scratch_operation
-from diana_tools.errors import RehearsalError, ToolError
+from diana_tools.errors import RehearsalError
 from diana_tools.measured import Rehearsal
 
 
@@ -25,23 +25,21 @@ async def rehearse(run: Run) -> Outcome:
         run.guard.refuse("rehearse", error.code, error.fields)
         return Outcome("refused", reason=error.code, fields=tuple(error.fields.items()), exit_code=5)
     run.write(Rehearsed(rehearsal=done), "tool")
-    plan = run.standing.plan
-    assert plan is not None
+    plan = run.need_plan()
     if not done.passed:
         run.note("rehearse.failed", "bad", migration=done.failed, error=done.error)
         return Outcome("failed", bodies.rehearsal(done), "rehearsal_failed", exit_code=5)
     better = with_rehearsal(run, plan, done)
     if better != plan:
         run.write(Planned(plan=better), "tool")
-    run.note(f"rehearse.passed.{done.kind}", "good", seconds=f"{done.seconds:.1f}", statements=str(len(done.statements)))
+    run.note(
+        f"rehearse.passed.{done.kind}", "good", seconds=f"{done.seconds:.1f}", statements=str(len(done.statements))
+    )
     return Outcome("done", bodies.rehearsal(done) | {"plan_hash": better.plan_hash, "plan_code": better.code_word})
 
 
 async def _rehearsed(run: Run) -> Rehearsal:
-    bench, standing = run.need_bench(), run.standing
-    plan, made, connected = standing.plan, standing.backup, standing.connected
-    if plan is None or made is None or connected is None:
-        raise ToolError("backup_first")
+    bench, plan, made, connected = run.need_bench(), run.need_plan(), run.need_backup(), run.need_connected()
     rows = rows_allowed(run)
     grant = await scratch_grant(run, "rehearse", scratch_operation(bench, plan.plan_hash, connected.facts.version))
     async with open_scratch(run, grant) as scratch:

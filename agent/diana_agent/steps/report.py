@@ -6,8 +6,9 @@ import asyncio
 from pathlib import Path
 
 from diana_agent.events import Reported
-from diana_agent.report import render, write
+from diana_agent.report import render, summary, write
 from diana_agent.run import Outcome, Run
+from diana_config.folders import private
 from diana_prompts.catalogue import Catalogue
 
 
@@ -20,11 +21,14 @@ async def report(run: Run) -> Outcome:
     path = await asyncio.to_thread(_written, run)
     run.write(Reported(path=str(path)), "tool")
     run.note("report.written", "good", path=str(path))
+    run.note("summary", text=summary(run.journal.entries, run.catalogue))
     return Outcome("done", {"path": str(path)})
 
 
 def _written(run: Run) -> Path:
     text = render(run.journal.entries, Catalogue(run.settings.document_language))
-    folder = Path(run.settings.output_folder) if run.settings.output_folder else run.folders.state / "logs"
-    name = run.settings.log_name or "database-migration-log-{date}.md"
-    return write(text, run.project / folder, name.replace("{date}", run.clock().strftime("%Y-%m-%d")))
+    own = run.settings.output_folder
+    folder = Path(own) if own else private(run.folders.state / "logs")
+    name = run.settings.log_name.replace("{date}", run.clock().strftime("%Y-%m-%d"))
+    where = folder / name
+    return write(text, where.parent, where.name, run.project if folder.is_relative_to(run.project) else None)

@@ -49,8 +49,7 @@ def _find(run: Run, backup_id: str) -> Backup:
 
 
 async def _restored(run: Run, made: Backup) -> Outcome:
-    bench, where = run.need_bench(), run.standing.environment
-    assert where is not None
+    bench, where = run.need_bench(), run.need_environment()
     uses = bench.database.restore_uses(bench.url, made, bench.scratch_folder)
     operation = Operation(
         act=Act.RESTORE, tool=bench.adapter.tool, identity=bench.identity.digest, plan_hash=f"restore:{made.sha256}",
@@ -67,7 +66,9 @@ async def _restored(run: Run, made: Backup) -> Outcome:
         return Outcome("refused", reason=answer.reason, fields=answer.fields, exit_code=4)
     run.write(ev.ChangeStarted(permit=answer.id, act=answer.act.value, argv=("restore", made.id), log=""), "guard")
     try:
-        kept = await bench.database.restore(bench.doors, bench.url, made, bench.scratch_folder, Grant(answer, operation))
+        kept = await bench.database.restore(
+            bench.doors, bench.url, made, bench.scratch_folder, Grant(answer, operation)
+        )
         problems = await _compared(run, made)
     except DianaError as error:
         run.write(_finished(answer.id, made, "unknown", error.code), "tool")
@@ -75,7 +76,9 @@ async def _restored(run: Run, made: Backup) -> Outcome:
     run.write(_finished(answer.id, made, "applied" if not problems else "partial", ", ".join(problems[:5])), "tool")
     if problems:
         run.note("restore.differs", "bad", problems=", ".join(problems[:5]))
-        return Outcome("failed", {"restored": False, "kept": kept, "problems": list(problems)}, "restore_differs", exit_code=8)
+        return Outcome(
+            "failed", {"restored": False, "kept": kept, "problems": list(problems)}, "restore_differs", exit_code=8
+        )
     run.note("restore.done", "good", backup=made.id, kept=kept)
     return Outcome("done", {"restored": True, "kept": kept, "backup": made.id, "version": list(made.version)})
 
@@ -94,8 +97,9 @@ def made_table(run: Run) -> str:
 
 
 def _finished(permit: str, made: Backup, state: str, error: str) -> ev.ChangeFinished:
+    good = state == "applied"
     result = ChangeResult(
-        exit_code=0 if state == "applied" else 1, seconds=0.0, state=state, applied=(made.id,) if state == "applied" else (),
-        not_applied=() if state == "applied" else (made.id,), error=error,
+        exit_code=0 if good else 1, seconds=0.0, state=state, applied=(made.id,) if good else (),
+        not_applied=() if good else (made.id,), error=error,
     )  # fmt: skip
     return ev.ChangeFinished(permit=permit, act=Act.RESTORE.value, result=result)

@@ -1,9 +1,9 @@
-"""Proof and rehearsal share this: may rows be copied, a permit of kind scratch, and a scratch that is always removed."""
+"""What proof and rehearsal share: may rows be copied, a permit of kind scratch, a scratch that is always removed."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from diana_agent.guard.guard import Refusal, Request
@@ -40,13 +40,10 @@ async def scratch_grant(run: Run, verb: str, operation: Operation) -> Grant:
 
 
 @asynccontextmanager
-async def open_scratch(run: Run, grant: Grant) -> AsyncIterator[Scratch]:
+async def open_scratch(run: Run, grant: Grant) -> AsyncGenerator[Scratch]:
     """An empty scratch of the target's engine and version, destroyed on the way out whatever happened."""
-    bench, connected = run.need_bench(), run.standing.connected
-    assert connected is not None
-    scratch = await bench.database.scratch(
-        bench.doors, bench.scratch_folder, bench.url, connected.facts.version, grant
-    )
+    bench, connected = run.need_bench(), run.need_connected()
+    scratch = await bench.database.scratch(bench.doors, bench.scratch_folder, bench.url, connected.facts.version, grant)
     try:
         yield scratch
     finally:

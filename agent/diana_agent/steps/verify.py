@@ -10,7 +10,8 @@ from diana_tools.errors import ToolError
 from diana_tools.verify import verify as check
 
 WARNINGS = {
-    "history": "verify.history", "schema": "verify.schema", "data": "verify.data", "connectivity": "verify.connectivity",
+    "history": "verify.history", "schema": "verify.schema", "data": "verify.data",
+    "connectivity": "verify.connectivity",
 }  # fmt: skip
 
 

@@ -1,0 +1,233 @@
+"""The command `diana`: arguments, which face, and errors as one sentence with an exit code; it loads nothing heavy."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from diana_config.errors import DianaError
+from diana_prompts.catalogue import Catalogue
+
+if TYPE_CHECKING:
+    from diana_agent.runtime import Call
+
+_WALKS = (
+    "detect",
+    "connect",
+    "plan",
+    "ask",
+    "backup",
+    "rehearse",
+    "dry-run",
+    "migrate",
+    "verify",
+    "rollback",
+    "restore",
+)
+_SETTINGS = (
+    ("environment", "NAME"), ("database", "URL|VARIABLE"), ("tool", "NAME"), ("tool-root", "FOLDER"), ("mode", "MODE"),
+    ("timeout", "SECONDS"), ("expected-db", "NAME"), ("user", "NAME"), ("language", "CODE"),
+    ("document-language", "CODE"), ("level", "SKILL"), ("output", "FOLDER"), ("ticket", "ID"), ("reason", "TEXT"),
+    ("target", "ALIAS"), ("to", "VERSION"), ("count", "N"), ("model", "KIND"), ("model-name", "NAME"),
+    ("interpreter", "PATH"), ("backup-folder", "FOLDER"),
+)  # fmt: skip
+_NUMBERS = ("timeout", "count")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one call of the command and return its exit code."""
+    options = _parser().parse_args(sys.argv[1:] if argv is None else argv)
+    try:
+        return _carry(options)
+    except DianaError as error:
+        return _say(error, options)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="diana", description="Takes you safely through database schema migrations.")
+    parser.add_argument("--version", action="store_true", help="print the version")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB")
+    common = _common()
+    for verb in ("chat", "demo", *_WALKS, "approve", "report", "config", "journal"):
+        one = verbs.add_parser(verb, parents=[common], help=_HELP[verb], description=_HELP[verb])
+        _own(verb, one)
+    for action in common._actions:
+        if action.dest != "help":
+            parser._add_action(action)
+    return parser
+
+
+_HELP = {
+    "chat": "talk to Diana (also without any verb)", "demo": "a throw-away shop to try everything on",
+    "detect": "find the migration tool",
+    "connect": "reach the database", "plan": "what is pending, and what it destroys",
+    "ask": "a question about the pending migrations", "backup": "back up and prove it",
+    "rehearse": "run the migrations on a scratch copy", "dry-run": "show what would run",
+    "migrate": "back up, rehearse, run, verify, log", "verify": "check the last run",
+    "rollback": "revert the last migration",
+    "restore": "give back a backup's state", "approve": "approve a request at this terminal",
+    "report": "the log of the last run", "config": "show every setting and where it came from",
+    "journal": "verify or show the record of a run",
+}  # fmt: skip
+
+
+def _common() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    common.add_argument("--project", metavar="PATH", help="the project's folder (default: here)")
+    for name, shape in _SETTINGS:
+        kind = {"timeout": float, "count": int}.get(name, str)
+        common.add_argument(f"--{name}", metavar=shape, type=kind)
+    common.add_argument("--skip-backup", action="store_true", help="no backup (asks; refused where it must not be)")
+    common.add_argument("--skip-rehearsal", action="store_true", help="do not rehearse before the run")
+    common.add_argument("--no-rollback", action="store_true", help="do not take back a failed run by itself")
+    common.add_argument("--trust", action="store_true", help="run this project's code, for this call")
+    common.add_argument("--yes", action="store_true", help="answer y/N where that is allowed; never in production")
+    common.add_argument("--json", action="store_true", help="machine-readable output")
+    common.add_argument("--plain", action="store_true", help="no full screen: lines only")
+    return common
+
+
+def _own(verb: str, one: argparse.ArgumentParser) -> None:
+    if verb == "plan":
+        one.add_argument("--exit-code", action="store_true", help="exit 10 when migrations are pending")
+    if verb == "ask":
+        one.add_argument("question")
+    if verb == "restore":
+        one.add_argument("--backup", default="", metavar="ID", help="which backup (default: the newest)")
+    if verb in ("migrate", "rollback"):
+        one.add_argument("--request", metavar="FILE", help="write a request for approval instead of running")
+        one.add_argument("--approval", metavar="FILE", help="run what was approved")
+    if verb == "approve":
+        one.add_argument("request", metavar="FILE")
+    if verb == "config":
+        one.add_argument("action", choices=("show",))
+    if verb == "journal":
+        one.add_argument("action", choices=("verify", "show", "export"))
+        one.add_argument("run", nargs="?", default="", metavar="RUN")
+        one.add_argument("--anchor", action="append", default=[], metavar="HEAD", help="a head kept elsewhere")
+    if verb == "report":
+        one.add_argument("run", nargs="?", default="", metavar="RUN")
+    if verb == "demo":
+        one.add_argument("--folder", metavar="PATH", help="where to build it (default: a new temporary folder)")
+
+
+def _carry(options: argparse.Namespace) -> int:
+    if options.version:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"diana {version('diana-migrations')}\n")
+        return 0
+    if options.verb == "demo":
+        from diana_agent.demo import demo
+
+        return demo(call_of(options), getattr(options, "folder", ""), plain=_plain(options))
+    call = call_of(options)
+    if options.verb in (None, "chat"):
+        return open_chat(call, plain=_plain(options))
+    return _headless(call, options)
+
+
+def open_chat(call: Call, *, plain: bool) -> int:
+    """The chat on the screen, or line by line."""
+    if plain:
+        from diana_agent.plain_chat import run_plain_chat
+
+        return run_plain_chat(call)
+    from diana_agent.tui.app import run_chat
+
+    def open_talk(person: Person) -> Talk:
+        from diana_agent.chat import Chat
+
+        return Chat(call, person, "tui")
+
+    return run_chat(open_talk, Catalogue(str(call.flags.get("language", "en"))), call.project.name)
+
+
+if TYPE_CHECKING:
+    from diana_agent.conversation import Talk
+    from diana_agent.person import Person
+
+
+def _plain(options: argparse.Namespace) -> bool:
+    screen = sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    return bool(getattr(options, "plain", False)) or not screen
+
+
+def call_of(options: argparse.Namespace) -> Call:
+    """The call that the arguments describe."""
+    from diana_agent.run import Said
+    from diana_agent.runtime import Call
+
+    given: dict[str, str | bool | int | float] = {
+        name: value for name, value in vars(options).items() if name.replace("_", "-") in dict(_SETTINGS)
+    }
+    if getattr(options, "skip_backup", False):
+        given["skip_backup"] = True
+    if getattr(options, "no_rollback", False):
+        given["rollback_on_failure"] = False
+    modes = {"rollback": "rollback", "dry-run": "plan_only"}
+    if options.verb in modes:
+        given["mode"] = modes[options.verb]
+    said = Said(
+        trust=getattr(options, "trust", False), yes=getattr(options, "yes", False),
+        skip_rehearsal=getattr(options, "skip_rehearsal", False), approval=_path(options, "approval"),
+        request=_path(options, "request"),
+    )  # fmt: skip
+    return Call(Path(getattr(options, "project", ".")).absolute(), given, os.environ, said)
+
+
+def _path(options: argparse.Namespace, name: str) -> Path | None:
+    given = getattr(options, name, None)
+    return Path(given).absolute() if given else None
+
+
+def _headless(call: Call, options: argparse.Namespace) -> int:
+    import asyncio
+
+    if options.verb in ("config", "journal", "report", "approve"):
+        from diana_agent.records import records
+
+        anchors = tuple(getattr(options, "anchor", ()))
+        action = getattr(options, "action", "")
+        return records(call, options.verb, action, _words(options), anchors, as_json=_json(options))
+    from diana_agent.headless import Asked, headless
+    from diana_agent.plain_person import open_person
+
+    asked = Asked(
+        options.verb, _json(options), getattr(options, "exit_code", False), getattr(options, "backup", ""),
+        getattr(options, "question", ""), str(call.flags.get("model", "")),
+    )  # fmt: skip
+    return asyncio.run(headless(call, asked, open_person(call.flags)))
+
+
+def _words(options: argparse.Namespace) -> str:
+    return str(getattr(options, "run", "") or getattr(options, "request", ""))
+
+
+def _json(options: argparse.Namespace) -> bool:
+    return bool(getattr(options, "json", False))
+
+
+def _say(error: DianaError, options: argparse.Namespace) -> int:
+    from diana_agent.exits import exit_code
+    from diana_agent.sentences import refusal
+
+    catalogue = Catalogue(str(getattr(options, "language", "en")))
+    words = refusal(error.code, error.fields, catalogue)
+    code = exit_code(error)
+    if _json(options):
+        import json
+
+        sys.stdout.write(json.dumps({"schema": f"diana.{options.verb or 'chat'}/1", "status": "halted",
+                                     "reason": error.code, "sentence": words, "exit": code}) + "\n")  # fmt: skip
+    sys.stderr.write(f"diana: {words}\n")
+    return code

@@ -1,0 +1,57 @@
+"""The chat line by line, for screen readers, logs, dumb terminals and pipes: the same loop, guard and sentences."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from diana_agent.chat import Chat
+from diana_agent.events import AnyEvent, ModelSaid, ToolAnswered, ToolRequested, UserSaid
+from diana_agent.headless import print_line, tell
+from diana_agent.plain_person import open_person
+from diana_agent.runtime import Call
+from diana_agent.sentences import lines_of
+from diana_prompts.catalogue import Catalogue
+
+LEAVE = frozenset({"0", "quit", "exit", "bye", "/quit", "/exit"})
+
+
+def run_plain_chat(call: Call) -> int:
+    """Talk until the person leaves or the input ends; returns the session's exit code."""
+    return asyncio.run(_talk(call))
+
+
+async def _talk(call: Call) -> int:
+    catalogue = Catalogue(str(call.flags.get("language", "en")))
+    chat = Chat(call, open_person(call.flags), "plain")
+    chat.watch(lambda event: _draw(event, catalogue), lambda _delta: None, lambda line: print_line(f"    {line}"))
+    try:
+        await chat.greet()
+        while True:
+            await asyncio.sleep(0)  # what the thread has sent is drawn before the prompt
+            sys.stdout.write(catalogue.say("plain.prompt"))
+            sys.stdout.flush()
+            line = await asyncio.to_thread(sys.stdin.readline)
+            if not line or line.strip().lower() in LEAVE:
+                break
+            await chat.say(line)
+    except asyncio.CancelledError:
+        pass
+    await chat.close()
+    tell(catalogue.say("plain.record", path=chat.journal_path))
+    return chat.exit_code
+
+
+def _draw(event: AnyEvent, catalogue: Catalogue) -> None:
+    match event:
+        case ModelSaid():
+            print_line(f"diana: {event.text}")
+        case ToolRequested():
+            print_line(f"tool: {event.verb}")
+        case ToolAnswered():
+            print_line(f"tool: {event.verb} {'✓' if event.ok else '✗'} {event.seconds:.1f} s")
+        case UserSaid():
+            pass
+        case _:
+            for line in lines_of(event, catalogue):
+                print_line(line)
