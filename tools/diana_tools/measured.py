@@ -121,6 +121,20 @@ class Proof:
 
 
 @dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a dump of one database leaves out, as SQL without any password.
+
+    `superuser` is the name of the server's first role, `options` what follows the name in CREATE DATABASE, `roles`
+    make the roles that the database names, `database` its owner, settings and grants.
+    """
+
+    superuser: str
+    options: str
+    roles: tuple[str, ...] = ()
+    database: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Copy:
     """A backup in a store: where, and how it was verified there (`checks` are message ids)."""
 
@@ -135,7 +149,8 @@ class Copy:
 class Backup:
     """A backup that was made. `path` is absolute; `manifest` lies beside it; times are ISO 8601 in UTC.
 
-    `version_table` is the migration tool's own table, whose rows a schema-only restore keeps.
+    `version_table` is the migration tool's own table, whose rows a schema-only restore keeps. `missing` are message
+    ids of what is in none of its files.
     """
 
     id: str
@@ -156,6 +171,7 @@ class Backup:
     proof: Proof | None = None
     copies: tuple[Copy, ...] = ()
     version_table: str = ""
+    surroundings: Surroundings | None = None
 
     @property
     def grade(self) -> Grade:
@@ -167,11 +183,17 @@ class Backup:
 
 @dataclass(frozen=True, slots=True)
 class CapturedStatement:
-    """One statement as it really ran in a rehearsal or a dry run."""
+    """One statement as it really ran in a rehearsal, without the values of any row.
+
+    Equal statements of a migration stand once: `times` executions with `parameters` bound values each,
+    `seconds` together.
+    """
 
     migration: str
     sql: str
     seconds: float = 0.0
+    parameters: int = 0
+    times: int = 1
 
 
 @dataclass(frozen=True, slots=True)
