@@ -164,6 +164,17 @@ class ChangeSession(ReadSession):
         except SQLAlchemyError as error:
             raise failure(error, self.url) from None
 
+    def run_sqlite(self, sql: str, values: tuple[Value, ...] = ()) -> None:
+        """SQLite only: one statement as it stands, `?` for each value; a colon in it has no meaning of its own.
+
+        Raises:
+            ConnectionFailed: with the engine's first line.
+        """
+        try:
+            self._driver().execute(sql, values)
+        except sqlite3.Error as error:
+            raise failure(error, self.url) from None
+
     def load_sqlite(self, source: Path, progress: Callable[[int], None] | None = None) -> None:
         """SQLite only: the backup API from a file *into* this live database (WAL safe, same inode).
 
