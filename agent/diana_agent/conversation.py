@@ -14,13 +14,30 @@ TextSink = Callable[[str], None]
 class Talk(Protocol):
     """One conversation, as a face sees it. All calls happen on the face's own event loop."""
 
-    project: str
-    """The project's folder name."""
-    model_name: str
-    busy: bool
-    """True while a turn is under way."""
-    changing: bool
-    """True while a change is in flight; Esc never stops that."""
+    @property
+    def project(self) -> str:
+        """The project's folder name."""
+        ...
+
+    @property
+    def model_name(self) -> str:
+        """Who talks."""
+        ...
+
+    @property
+    def journal_path(self) -> str:
+        """Where the record of the session lies."""
+        ...
+
+    @property
+    def busy(self) -> bool:
+        """True while a turn is under way."""
+        ...
+
+    @property
+    def changing(self) -> bool:
+        """True while a change is in flight; Esc never stops that."""
+        ...
 
     def watch(self, on_event: EventSink, on_delta: TextSink, on_line: TextSink) -> None:
         """Send every journal event (those so far first), streamed text, and live output lines to a face."""

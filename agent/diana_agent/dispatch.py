@@ -125,7 +125,7 @@ async def dispatch(run: Run, call: ToolCall, actor: str) -> tuple[ToolResult, Ou
     outcome = await _validated(run, call)
     following = next_verbs(run.standing, run.settings.mode.value, skip_backup=run.settings.skip_backup)
     body: JsonObject = {
-        "status": outcome.status, "reason": outcome.reason, "sentence": sentence(run, outcome), "next": list(following),
+        "status": outcome.status, "reason": outcome.reason, "sentence": sentence(run, outcome), "next": list[JsonValue](following),
     } | outcome.body  # fmt: skip
     content = json.dumps(body, ensure_ascii=False)
     if len(content) > LONGEST_ANSWER:

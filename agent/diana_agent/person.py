@@ -42,8 +42,10 @@ class Person(Protocol):
     a paste never fills a phrase. What is typed goes to the guard alone.
     """
 
-    present: bool
-    """False where nobody can be asked (headless): every question is then answered `Reply(given=False)`."""
+    @property
+    def present(self) -> bool:
+        """False where nobody can be asked (headless): every question is then answered `Reply(given=False)`."""
+        ...
 
     async def ask(self, question: Question) -> Reply:
         """Show a question and wait for the answer."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from pathlib import Path
 
 from diana_agent import events as ev
 from diana_agent.person import Question

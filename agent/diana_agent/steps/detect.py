@@ -36,7 +36,9 @@ async def detect(run: Run) -> Outcome:
     run.found = found
     run.bench, run.probe = None, None
     run.write(Detected(found=found, chosen=chosen, version="", override=bool(wanted)), "tool")
-    return Outcome("done", bodies.detection(chosen) | {"detections": [bodies.detection(one) for one in found]})
+    body = bodies.detection(chosen)
+    body["detections"] = [bodies.detection(one) for one in found]
+    return Outcome("done", body)
 
 
 def _overridden(found: tuple[Detection, ...], tool: str, root: str) -> tuple[Detection, ...]:

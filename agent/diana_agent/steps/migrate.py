@@ -11,6 +11,7 @@ from diana_agent.guard import policy
 from diana_agent.guard.guard import Refusal, Request
 from diana_agent.guard.rules import rules_of
 from diana_agent.lock import run_lock
+from diana_agent.models.base import JsonValue
 from diana_agent.run import Outcome, Run
 from diana_agent.steps import bodies
 from diana_agent.steps.facts_for_person import execution_facts
@@ -123,7 +124,9 @@ async def _succeeded(run: Run, plan: Plan, result: ChangeResult, table: str) -> 
     for warning in result.warnings:
         run.note("migrate.warning", "warn", line=warning)
     checked = await verify(run)
-    body = bodies.change(result, None) | {"version": list(after.version), "verification": checked.body}
+    body = bodies.change(result, None)
+    body["version"] = list[JsonValue](after.version)
+    body["verification"] = checked.body
     if checked.status != "done":
         return Outcome("failed", body, checked.reason, exit_code=9)
     return Outcome("done", body)
