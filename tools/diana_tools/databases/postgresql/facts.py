@@ -67,7 +67,8 @@ def _rights(session: ReadSession) -> tuple[str, ...]:
 
 
 _BLOCKERS = """
-SELECT 'pid ' || a.pid || ' ' || coalesce(nullif(a.application_name, ''), '-') || ' (' || coalesce(a.usename, '-') || ')',
+SELECT 'pid ' || a.pid || ' ' || coalesce(nullif(a.application_name, ''), '-')
+    || ' (' || coalesce(a.usename, '-') || ')',
   concat_ws(', ', coalesce(a.state, a.backend_type),
     CASE WHEN cardinality(pg_catalog.pg_blocking_pids(a.pid)) > 0 THEN 'waits for '
       || array_to_string(pg_catalog.pg_blocking_pids(a.pid), ' ') END,

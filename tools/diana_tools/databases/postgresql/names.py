@@ -21,7 +21,14 @@ def quoted(name: str) -> str:
 
 def literal(text: str) -> str:
     """A string in single quotes, for statements that take no parameters; a colon is no parameter in it either."""
+    if ":" not in text and "\\" not in text:
+        return "'" + text.replace("'", "''") + "'"
     return "U&'" + text.replace("'", "''").replace("\\", "\\\\").replace(":", "\\003A") + "'"
+
+
+def built(*parts: str) -> str:
+    """One statement from its parts: constants, and names and numbers that `quoted` or the catalogs gave."""
+    return " ".join(parts)
 
 
 def qualified(schema: str, name: str) -> str:
@@ -41,20 +48,23 @@ def settled(session: ReadSession) -> Generator[None]:
     With an empty search path everything outside `pg_catalog` is qualified, whatever the role's own path is.
     """
     wanted = {
-        "search_path": "", "timezone": "UTC", "datestyle": "ISO, YMD", "intervalstyle": "postgres", "bytea_output": "hex",
-        "extra_float_digits": "1", "lc_monetary": "C", "quote_all_identifiers": "off", "xmlbinary": "base64",
+        "search_path": "", "timezone": "UTC", "datestyle": "ISO, YMD", "intervalstyle": "postgres",
+        "bytea_output": "hex", "extra_float_digits": "1", "lc_monetary": "C", "quote_all_identifiers": "off",
+        "xmlbinary": "base64",
     }  # fmt: skip
-    earlier = session.rows(
-        "SELECT name, current_setting(name), set_config(name, value, true) FROM unnest(CAST(:names AS text[]), "
-        "CAST(:given AS text[])) AS wanted(name, value)",
+    earlier = _set(session, wanted)
+    yield
+    _set(session, earlier)
+
+
+def _set(session: ReadSession, wanted: dict[str, str]) -> dict[str, str]:
+    """Set for the rest of the transaction; the values before."""
+    rows = session.rows(
+        "SELECT name, current_setting(name), set_config(name, value, true) "
+        "FROM unnest(CAST(:names AS text[]), CAST(:given AS text[])) AS wanted(name, value)",
         {"names": _array(tuple(wanted)), "given": _array(tuple(wanted.values()))},
     )
-    yield
-    names, values = tuple(str(row[0]) for row in earlier), tuple(str(row[1]) for row in earlier)
-    session.rows(
-        "SELECT set_config(name, value, true) FROM unnest(CAST(:names AS text[]), CAST(:given AS text[])) AS earlier(name, value)",
-        {"names": _array(names), "given": _array(values)},
-    )
+    return {str(name): str(value) for name, value, _ in rows}
 
 
 def _array(values: tuple[str, ...]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from diana_tools.databases.postgresql.catalog import schema
-from diana_tools.databases.postgresql.names import MARKER_TABLE, Relation, find_relation, settled, shown
+from diana_tools.databases.postgresql.names import MARKER_TABLE, Relation, built, find_relation, settled, shown
 from diana_tools.errors import ConnectionFailed
 from diana_tools.measured import State, TableMeasure
 from diana_tools.sessions import ReadSession
@@ -14,13 +14,14 @@ DIGEST_SECONDS = 300.0
 LARGE_OBJECTS = "(large objects)"
 
 # Leaves only: a partitioned parent has no rows of its own, and the content of a foreign table is not in a dump.
-_TABLES = f"""
+_TABLES = """
 SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-  AND c.relname <> '{MARKER_TABLE}' AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend x
+  AND c.relname <> :marker AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend x
     WHERE x.classid = CAST('pg_catalog.pg_class' AS regclass) AND x.objid = c.oid AND x.deptype = 'e')
 ORDER BY n.nspname, c.relname
 """
+_DIGEST = 'CAST(coalesce(sum(pg_catalog.hashtextextended(CAST(ROW("diana row".*) AS text), 0)), 0) AS text)'
 
 
 def state(
@@ -39,7 +40,7 @@ def state(
         ConnectionFailed: `rights_missing` for a table that may not be read, `statement_timed_out`.
     """
     version = _version(session, version_table)
-    found = [Relation(str(s), str(n), "r") for s, n in session.rows(_TABLES)]
+    found = [Relation(str(s), str(n), "r") for s, n in session.rows(_TABLES, {"marker": MARKER_TABLE})]
     wanted = [r for r in found if not tables or shown(r.schema, r.name) in tables or r.name in tables]
     deadline = time.monotonic() + seconds
     with settled(session):
@@ -54,7 +55,7 @@ def _version(session: ReadSession, version_table: str) -> tuple[str, ...]:
     relation = find_relation(session, version_table)
     if relation is None:
         return ()
-    return tuple(sorted(str(row[0]) for row in session.rows(f"SELECT * FROM {relation.sql}") if row))  # noqa: S608
+    return tuple(sorted(str(row[0]) for row in session.rows(built("SELECT * FROM", relation.sql)) if row))
 
 
 def _measure(session: ReadSession, relation: Relation, deadline: float) -> TableMeasure:
@@ -62,12 +63,11 @@ def _measure(session: ReadSession, relation: Relation, deadline: float) -> Table
     if time.monotonic() < deadline:
         try:
             rows, digest = session.tried(
-                'SELECT count(*), CAST(coalesce(sum(pg_catalog.hashtextextended(CAST(ROW("diana row".*) AS text), 0)), 0) AS text) '
-                f'FROM ONLY {relation.sql} AS "diana row"'  # noqa: S608
+                built("SELECT count(*),", _DIGEST, "FROM ONLY", relation.sql, 'AS "diana row"')
             )[0]
         except ConnectionFailed as error:
             if error.code != "statement_timed_out":
                 raise
         else:
             return TableMeasure(name, int(str(rows)), str(digest))
-    return TableMeasure(name, int(str(session.one(f"SELECT count(*) FROM ONLY {relation.sql}"))))  # noqa: S608
+    return TableMeasure(name, int(str(session.one(built("SELECT count(*) FROM ONLY", relation.sql)))))
