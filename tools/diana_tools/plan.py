@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from diana_tools.adapters.base import Probe, Shape
 from diana_tools.analyze import MigrationText, analyze
-from diana_tools.domain import Environment, Estimate, Finding, Migration, Plan, Recovery
+from diana_tools.domain import Environment, Estimate, Finding, Level, Migration, Plan, Recovery
 from diana_tools.errors import ConnectionFailed, ToolError
 from diana_tools.measured import Rehearsal, Schema
 from diana_tools.workbench import Workbench, look, same_database
@@ -29,7 +29,15 @@ class Aim:
     count: int = 0
 
 
-async def make_plan(bench: Workbench, environment: Environment, aim: Aim, policy: str) -> Plan:
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The person's policy as a plan sees it: its digest, and the gate of a rule's finding from its own level."""
+
+    digest: str
+    level: Callable[[str, str], str]
+
+
+async def make_plan(bench: Workbench, environment: Environment, aim: Aim, gate: Gate) -> Plan:
     """Probe, choose, analyse and count; the plan's hash is over all that must not change before the run.
 
     Raises:
@@ -49,14 +57,14 @@ async def make_plan(bench: Workbench, environment: Environment, aim: Aim, policy
         _texts(bench.project.root, chosen), _dialect(bench), _texts(bench.project.root, _earlier(probe, chosen)),
         _live(bench), aim.direction,
     )  # fmt: skip
-    findings = tuple(_count(bench, analysis.findings))
+    findings = tuple(_gated(f, environment, gate) for f in _count(bench, analysis.findings))
     plan = Plan(
         tool=bench.adapter.tool, tool_version=probe.version, address=bench.url.address,
         identity=bench.identity.digest, environment=environment, direction=aim.direction, current=probe.current,
         target=target, pending=chosen, findings=findings, unread=analysis.unread,
         estimate=_estimate(chosen, findings),
         recovery=_recovery(probe.shape, chosen, bench.database.transactional_ddl), history=probe.history,
-        tables=_tables(findings), argv=_argv(bench, probe, aim, target), code=_code(bench, probe, chosen), policy=policy,
+        tables=_tables(findings), argv=_argv(bench, probe, aim, target), code=_code(bench, probe, chosen), policy=gate.digest,
     )  # fmt: skip
     return replace(plan, plan_hash=plan_hash(plan))
 
@@ -165,6 +173,15 @@ def _count(bench: Workbench, findings: Sequence[Finding]) -> list[Finding]:
             loss = bench.database.loss(session, finding) if finding.data_loss else None
             counted.append(replace(finding, loss=loss))
     return counted
+
+
+def _gated(finding: Finding, environment: Environment, gate: Gate) -> Finding:
+    """The policy's level for a finding; what holds nothing is said so, and lowers it outside production only."""
+    finding = replace(finding, level=gate.level(finding.rule, finding.level))
+    nothing = finding.loss is not None and finding.loss.rows == 0
+    if not nothing or environment.level is Level.PRODUCTION or finding.level == "B":
+        return finding
+    return replace(finding, level=min(finding.level, "W", key="OIWTB".index), data_loss=False)
 
 
 def _tables(findings: Sequence[Finding]) -> tuple[str, ...]:

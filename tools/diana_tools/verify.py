@@ -33,9 +33,15 @@ async def verify(
         "connectivity", passed=True, critical=True, expected="a reply",
         found=f"{len(after.tables)} tables read", query="SELECT count(*) of every table",
     )  # fmt: skip
-    checks = (history, _schema(expected, after), _rows(expected, before, rehearsal, after), connectivity)
-    not_checked = () if expected is not None else ("schema_without_rehearsal", "rows_without_rehearsal")
-    return Verification(checks, not_checked)
+    full = expected if rehearsal is not None and rehearsal.kind == "full" else None
+    rows = _rows(full, before, rehearsal, after) if full is not None else _untouched(plan, before, after)
+    checks = (history, _schema(expected, after), rows, connectivity)
+    missing = (
+        *(() if expected is not None else ("schema_without_rehearsal",)),
+        *(() if full is not None else ("rows_of_touched_tables",)),
+        "foreign_keys",
+    )
+    return Verification(checks, missing)
 
 
 def _schema(expected: State | None, after: State) -> Check:
@@ -48,9 +54,23 @@ def _schema(expected: State | None, after: State) -> Check:
     )  # fmt: skip
 
 
-def _rows(expected: State | None, before: State | None, rehearsal: Rehearsal | None, after: State) -> Check:
+def _untouched(plan: Plan, before: State | None, after: State) -> Check:
+    """Without a rehearsal on rows: every table that no finding names must still have at least its rows."""
+    if before is None or plan.unread:
+        return Check("data", passed=None, critical=False, expected="", found="")
+    now, start = after.rows(), before.rows()
+    quiet = [table for table in start if table not in plan.tables]
+    lost = [f"rows:{table}:{start[table]}:{now.get(table, 0)}" for table in quiet if now.get(table, 0) < start[table]]
+    return Check(
+        "data", passed=not lost, critical=False, expected=str(sum(start[table] for table in quiet)),
+        found=str(sum(now.get(table, 0) for table in quiet)), query="SELECT count(*) of every untouched table",
+        problems=tuple(lost),
+    )  # fmt: skip
+
+
+def _rows(expected: State, before: State | None, rehearsal: Rehearsal | None, after: State) -> Check:
     """Row counts now against the count before, moved by what the rehearsal moved; only fewer rows is a loss."""
-    if expected is None or before is None or rehearsal is None:
+    if before is None or rehearsal is None:
         return Check("data", passed=None, critical=False, expected="", found="")
     was, rehearsed, now = rehearsal.before.rows(), expected.rows(), after.rows()
     start = before.rows()

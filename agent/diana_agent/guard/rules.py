@@ -10,6 +10,18 @@ from diana_tools.domain import Level
 from diana_tools.measured import Grade
 
 
+_STEPS = "OIWTB"
+
+
+def gate_of(severity: str, level: Level) -> str:
+    """The gate of a finding on a level: the catalogue's in production, one step lower in staging, shown in dev."""
+    if level is Level.PRODUCTION or severity == "O":
+        return severity
+    if level is Level.STAGING:
+        return _STEPS[max(_STEPS.index(severity) - 1, _STEPS.index("I"))]
+    return min(severity, "W", key=_STEPS.index)
+
+
 def rules_of(settings: Settings) -> Rules:
     """Read the settings' policy; levels it does not name keep the table's own row."""
     defaults = Rules()

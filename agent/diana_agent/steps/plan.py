@@ -6,14 +6,15 @@ import hashlib
 from dataclasses import replace
 
 from diana_agent.events import Planned
+from diana_agent.guard.rules import gate_of
 from diana_agent.run import Outcome, Run
 from diana_agent.steps import bodies
 from diana_agent.workflow import same_work
 from diana_config.settings import Mode
-from diana_tools.domain import Finding, Plan
+from diana_tools.domain import Environment, Finding, Plan
 from diana_tools.errors import ToolError
 from diana_tools.measured import Rehearsal
-from diana_tools.plan import Aim, cleared, make_plan
+from diana_tools.plan import Aim, Gate, cleared, make_plan
 from diana_tools.workbench import look
 
 
@@ -60,7 +61,7 @@ async def fresh_plan(run: Run, aim: Aim) -> Plan:
     if standing.environment is None:
         raise ToolError("environment_unknown")
     run.probe = await look(bench.adapter, bench.project, bench.doors)
-    made = await make_plan(bench, standing.environment, aim, policy_digest(run))
+    made = await make_plan(bench, standing.environment, aim, gate(run, standing.environment))
     earlier = standing.plan
     if standing.rehearsal is not None and earlier is not None and same_work(made, earlier):
         return with_rehearsal(run, made, standing.rehearsal)
@@ -79,6 +80,8 @@ def _counted(finding: Finding, earlier: Finding | None) -> Finding:
     return finding if finding.loss is not None or earlier is None else replace(finding, loss=earlier.loss)
 
 
-def policy_digest(run: Run) -> str:
-    """The effective policy as 16 hex characters: a plan confirmed under one is void under another."""
-    return hashlib.sha256(repr(run.settings.policy).encode()).hexdigest()[:16]
+def gate(run: Run, where: Environment) -> Gate:
+    """The effective policy: its digest (a plan confirmed under one is void under another) and each rule's level."""
+    policy = run.settings.policy
+    digest = hashlib.sha256(repr(policy).encode()).hexdigest()[:16]
+    return Gate(digest, lambda rule, level: gate_of(policy.severity(rule, level), where.level))
