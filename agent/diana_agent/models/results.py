@@ -1,0 +1,289 @@
+"""What verbs answered, read as typed shapes; whatever is absent or new is borne, whatever is no JSON object is None.
+
+The shapes are those of the verbs' results (the keys of `diana <verb> --json`); only what is spoken of is read.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+
+
+class Shape(BaseModel):
+    """What all shapes share: immutable, and deaf to what is not named."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Outcome(Shape):
+    """The part that every result has. `next` names the verbs that may come next, the best first."""
+
+    status: str = ""
+    reason: str = ""
+    sentence: str = ""
+    next: tuple[str, ...] = ()
+
+
+class Where(Shape):
+    """An environment: the person's name for it, and its level."""
+
+    name: str = ""
+    level: str = ""
+
+
+class Evidence(Shape):
+    """A file that speaks for a tool."""
+
+    path: str = ""
+    why: str = ""
+
+
+class Detection(Shape):
+    """The tool that was found."""
+
+    tool: str = ""
+    version: str = ""
+    root: str = ""
+    config: str = ""
+    count: int = 0
+    evidence: tuple[Evidence, ...] = ()
+
+
+class Connection(Shape):
+    """The database that was reached; `size` in bytes."""
+
+    engine: str = ""
+    place: str = ""
+    database: str = ""
+    server_version: str = ""
+    size: int = 0
+    version: tuple[str, ...] = ()
+    environment: Where | None = None
+    sessions: int | tuple[object, ...] = 0
+
+    @property
+    def others(self) -> int:
+        """How many other sessions there are."""
+        return self.sessions if isinstance(self.sessions, int) else len(self.sessions)
+
+
+class Migration(Shape):
+    """One migration; `reversible` None: nobody could tell."""
+
+    id: str = ""
+    name: str = ""
+    description: str = ""
+    path: str = ""
+    reversible: bool | None = None
+
+
+class Loss(Shape):
+    """A live count; `rows` None: it could not be taken."""
+
+    rows: int | None = None
+    total: int | None = None
+    why: str = ""
+
+
+class Finding(Shape):
+    """What a rule saw."""
+
+    rule: str = ""
+    kind: str = "other"
+    level: str = ""
+    data_loss: bool = False
+    object: str = ""
+    file: str = ""
+    line: int = 0
+    migration: str = ""
+    loss: Loss | None = None
+
+
+class Unread(Shape):
+    """A place that nobody could read."""
+
+    file: str = ""
+    line: int = 0
+    why: str = ""
+    migration: str = ""
+
+
+class Estimate(Shape):
+    """A duration in seconds; `basis` is estimate or rehearsal."""
+
+    seconds: float = 0.0
+    confidence: str = ""
+    basis: str = ""
+
+
+class Recovery(Shape):
+    """The way back that was computed before the run."""
+
+    rung: str = ""
+    why: str = ""
+
+
+class Plan(Shape):
+    """The plan."""
+
+    direction: str = "up"
+    current: tuple[str, ...] = ()
+    pending: tuple[Migration, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    unread: tuple[Unread, ...] = ()
+    destructive: bool = False
+    estimate: Estimate | None = None
+    recovery: Recovery | None = None
+    environment: Where | None = None
+    plan_code: str = ""
+
+    @property
+    def losing(self) -> tuple[Finding, ...]:
+        """The findings that lose something."""
+        return tuple(finding for finding in self.findings if finding.data_loss)
+
+
+class Copy(Shape):
+    """A copy of a backup in a store."""
+
+    store: str = ""
+    location: str = ""
+    remote: bool = False
+    verified: bool = False
+
+
+class Backup(Shape):
+    """A backup; `size` in bytes."""
+
+    id: str = ""
+    path: str = ""
+    size: int = 0
+    sha256: str = ""
+    grade: str = "none"
+    made_at: str = ""
+    copies: tuple[Copy, ...] = ()
+
+
+class Rehearsal(Shape):
+    """A rehearsal; `statements` is how many ran."""
+
+    kind: str = ""
+    passed: bool = False
+    seconds: float = 0.0
+    statements: int | tuple[object, ...] = 0
+    error: str = ""
+    failed: str = ""
+
+    @property
+    def count(self) -> int:
+        """How many statements ran."""
+        return self.statements if isinstance(self.statements, int) else len(self.statements)
+
+
+class Recovered(Shape):
+    """Which rung was taken after a failure, and whether the measurement says that it worked."""
+
+    rung: str = ""
+    recovered: bool = False
+
+
+class Change(Shape):
+    """How a change ended, measured."""
+
+    state: str = ""
+    seconds: float = 0.0
+    applied: tuple[str, ...] = ()
+    not_applied: tuple[str, ...] = ()
+    error: str = ""
+    failed: str = ""
+    recovery: Recovered | None = None
+    log: str = ""
+
+
+class Check(Shape):
+    """One check; `passed` None: it was not made."""
+
+    name: str = ""
+    passed: bool | None = None
+    critical: bool = False
+    expected: str = ""
+    found: str = ""
+
+
+class Verification(Shape):
+    """The checks after a run."""
+
+    passed: int = 0
+    total: int = 0
+    critical: bool = False
+    checks: tuple[Check, ...] = ()
+    not_checked: tuple[str, ...] = ()
+
+
+class Preview(Shape):
+    """A dry run's text, and where it comes from."""
+
+    kind: str = ""
+    sql: str = ""
+    why: str = ""
+
+
+class Restored(Shape):
+    """A restore that was made, and what was kept aside."""
+
+    restored: str | bool = ""
+    kept: str | bool = ""
+
+
+class Report(Shape):
+    """The log that was written."""
+
+    path: str = ""
+
+
+class Source(Shape):
+    """A migration's own text."""
+
+    id: str = ""
+    path: str = ""
+    text: str = ""
+
+
+class Known(Shape):
+    """One fact, as a line of its own."""
+
+    kind: str = ""
+    value: str = ""
+    source: str = ""
+
+    @field_validator("value", mode="before")
+    @classmethod
+    def _as_text(cls, value: object) -> str:
+        return value if isinstance(value, str) else json.dumps(value)
+
+
+class Facts(Shape):
+    """Everything that is known, None where nothing is; `migration` is the text of the one that is spoken of."""
+
+    topic: str = ""
+    connection: Connection | None = None
+    plan: Plan | None = None
+    backup: Backup | None = None
+    rehearsal: Rehearsal | None = None
+    change: Change | None = None
+    verification: Verification | None = None
+    facts: tuple[Known, ...] = ()
+    migration: Source | None = None
+
+
+ShapeT = TypeVar("ShapeT", bound=Shape)
+
+
+def read(kind: type[ShapeT], content: str) -> ShapeT | None:
+    """The content of a tool result as a shape, or None when it is none."""
+    try:
+        return kind.model_validate_json(content)
+    except ValidationError:
+        return None
