@@ -64,7 +64,8 @@ async def make_plan(bench: Workbench, environment: Environment, aim: Aim, gate: 
         target=target, pending=chosen, findings=findings, unread=analysis.unread,
         estimate=_estimate(chosen, findings),
         recovery=_recovery(probe.shape, chosen, bench.database.transactional_ddl), history=probe.history,
-        tables=_tables(findings), argv=_argv(bench, probe, aim, target), code=_code(bench, probe, chosen), policy=gate.digest,
+        tables=_tables(findings), argv=_argv(bench, probe, aim, target), code=_code(bench, probe, chosen),
+        policy=gate.digest,
     )  # fmt: skip
     return replace(plan, plan_hash=plan_hash(plan))
 

@@ -27,7 +27,7 @@ async def verify(
     missing = [m.id for m in plan.pending if (m.id in applied) == (plan.direction == "down")]
     history = Check(
         "history", passed=not missing, critical=False, expected=", ".join(plan.target) or "base",
-        found=", ".join(probe.current) or "base", query=f"SELECT version_num FROM {version_table}", problems=tuple(missing),
+        found=", ".join(probe.current) or "base", query=f"the rows of {version_table}", problems=tuple(missing),
     )  # fmt: skip
     connectivity = Check(
         "connectivity", passed=True, critical=True, expected="a reply",

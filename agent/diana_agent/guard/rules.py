@@ -9,7 +9,6 @@ from diana_config.settings import Settings
 from diana_tools.domain import Level
 from diana_tools.measured import Grade
 
-
 _STEPS = "OIWTB"
 
 
