@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
 from diana_tools.domain import DatabaseUrl
@@ -19,6 +19,7 @@ from diana_tools.permit import Operation, Permit, Redeemer, Use
 from diana_tools.redaction import redact
 
 if TYPE_CHECKING:
+    from psycopg import Connection as PsycopgConnection
     from sqlalchemy import Connection, Engine
 
 Value = str | int | float | bytes | bool | None
@@ -99,12 +100,16 @@ class ReadSession:
 
     def greeted_pid(self) -> int:
         """PostgreSQL only: the process id that the server's greeting named; a pooler makes up one of its own."""
-        from psycopg import Connection as PsycopgConnection
+        return self._psycopg().info.backend_pid
 
-        driver = self._connection.connection.driver_connection
-        if not isinstance(driver, PsycopgConnection):
+    def stop(self) -> None:
+        """PostgreSQL only: have the server end the statement that another thread waits for."""
+        self._psycopg().cancel_safe(timeout=5)
+
+    def _psycopg(self) -> PsycopgConnection[Row]:
+        if self.url.engine != "postgresql":
             raise TypeError("not a PostgreSQL session")
-        return driver.info.backend_pid
+        return cast("PsycopgConnection[Row]", self._connection.connection.driver_connection)
 
     def stream_sqlite(self, sql: str) -> Iterator[RawRow]:
         """SQLite only: one statement's rows as they come; texts are bytearrays, so that bad UTF-8 stops nothing.

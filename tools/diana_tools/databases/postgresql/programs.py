@@ -35,11 +35,15 @@ _PARAMETERS = {
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """A folder with PostgreSQL programs of one version, for example 15 and `15.18`."""
+    """A folder with PostgreSQL programs of one version, for example 15 and `15.18`.
+
+    `zstd` says that its pg_dump compresses with zstd by itself (16 and later, where it was built with it).
+    """
 
     folder: Path
     major: int
     version: str
+    zstd: bool = False
 
     def path(self, name: str) -> str:
         """The absolute path of a program."""
@@ -90,16 +94,17 @@ def _look(folder: Path, needed: tuple[str, ...]) -> Programs | None:
     # A helper inside the project, or one that anybody could have put there, is never used (guard's design, 16).
     if folder.is_relative_to(Path.cwd()) and not folder.is_relative_to(Path(sys.prefix)):
         return None
-    versions: set[tuple[int, str]] = set()
+    found: set[tuple[int, str, bool]] = set()
     for name in needed:
         path = folder / name
         if not _safe(folder) or not _safe(path) or not os.access(path, os.X_OK):
             return None
-        versions.add(_version(path, path.stat().st_mtime_ns))
-    if len(versions) != 1:
+        found.add(_told(path, path.stat().st_mtime_ns))
+    majors = {(major, version) for major, version, _ in found}
+    if len(majors) != 1:
         return None
-    major, version = versions.pop()
-    return Programs(folder, major, version) if major else None
+    major, version = majors.pop()
+    return Programs(folder, major, version, major >= 16 and any(zstd for *_, zstd in found)) if major else None
 
 
 def _safe(path: Path) -> bool:
@@ -110,9 +115,13 @@ def _safe(path: Path) -> bool:
 
 
 @cache
-def _version(path: Path, _changed: int) -> tuple[int, str]:
-    found = _VERSION.search(path.read_bytes())
-    return (int(found.group(1)), (found.group(1) + found.group(2)).decode()) if found else (0, "")
+def _told(path: Path, _changed: int) -> tuple[int, str, bool]:
+    """Major version, version, and whether it is linked with zstd, out of the program's own bytes."""
+    raw = path.read_bytes()
+    found = _VERSION.search(raw)
+    if found is None:
+        return 0, "", False
+    return int(found.group(1)), (found.group(1) + found.group(2)).decode(), b"libzstd" in raw or b"ZSTD_" in raw
 
 
 def client_environment(url: DatabaseUrl, passfile: Path | None) -> dict[str, str]:
