@@ -1,4 +1,4 @@
-"""What the programs for Alembic share inside the project's interpreter (3.8 and later; nothing of Diana is imported)."""
+"""What the programs for Alembic share inside the project's interpreter: 3.8 and later, nothing of Diana's."""
 
 import argparse
 import hashlib
@@ -220,7 +220,7 @@ def code_of(error):
         return error.code
     if isinstance(error, ModuleNotFoundError):
         top = str(error.name).split(".")[0]
-        return "tool_not_installed" if top == "alembic" else "driver_missing" if top in DRIVERS else "dependency_missing"
+        return "driver_missing" if top in DRIVERS else "dependency_missing"
     if missing_variable(error):
         return "variable_missing"
     kind, text = type(error).__name__, str(error)
@@ -269,11 +269,7 @@ def words_of(error, root):
         return clean(f"{relative(error.filename, root)}:{error.lineno}: {type(error).__name__}: {error.msg}")
     lines = str(getattr(error, "orig", None) or error).strip().splitlines()
     words = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if _inside(frame.filename, root)
-    ]
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _inside(frame.filename, root)]
     if frames:
         words = f"{relative(frames[-1].filename, root)}:{frames[-1].lineno}: {words}"
     return clean(words)[:1000]

@@ -17,7 +17,16 @@ _ATTACH = 24  # SQLITE_ATTACH of sqlite3.h; the module has no name for it before
 _OPTIONS = ("timeout", "detect_types", "isolation_level", "check_same_thread", "factory", "cached_statements", "uri")
 _READ_ONLY = "-c default_transaction_read_only=on"
 _LIMITS = "-c statement_timeout=30000 -c lock_timeout=5000"
-_PROGRAMS = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.forkpty", "pty.spawn")
+_PROGRAMS = (
+    "subprocess.Popen",
+    "os.system",
+    "os.exec",
+    "os.posix_spawn",
+    "os.spawn",
+    "os.fork",
+    "os.forkpty",
+    "pty.spawn",
+)
 
 _real_connect = sqlite3.connect
 _state = threading.local()
@@ -80,7 +89,7 @@ def guard_sqlite(judge, hold, *, read_only):
             judge(path)
 
     def connect(database, *positional, **options):
-        options.update(zip(_OPTIONS, positional))
+        options.update(zip(_OPTIONS, positional))  # noqa: B905  (`strict` is not in 3.8)
         path = sqlite_path(database)
         if path and read_only:
             database, options["uri"] = _as_read_only(database, path), True

@@ -1,13 +1,12 @@
 """Alembic's own dry run, `upgrade FROM:TO --sql`, with every connection that env.py might open held to reading.
 
-Only Alembic's SQL is kept: what the project prints beside it is not mixed in, and a script that broke off is no preview.
+Only Alembic's SQL is kept: what the project prints is not mixed in, and a script that broke off is no preview.
 """
 
 import io
 import os
 
 import alembic_child as child
-import alembic_doors as doors
 import alembic_probe as probe
 
 

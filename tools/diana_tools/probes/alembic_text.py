@@ -1,4 +1,4 @@
-"""What a migration file says of itself, read as a syntax tree by the project's own interpreter (see alembic_child.py)."""
+"""What a migration file says of itself, read as a syntax tree by the project's own interpreter."""
 
 import ast
 import re

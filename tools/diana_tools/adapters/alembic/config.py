@@ -1,0 +1,139 @@
+"""`alembic.ini` and `[tool.alembic]` as data: nothing is interpolated, imported or executed."""
+
+from __future__ import annotations
+
+import configparser
+import io
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from diana_tools.adapters.connection_variables import is_url
+
+_LOGGING = """\
+[loggers]
+keys = root
+
+[handlers]
+keys =
+
+[formatters]
+keys =
+
+[logger_root]
+level = WARNING
+handlers =
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One way to run Alembic: where its scripts are (empty: not said) and where its versions are, as written."""
+
+    name: str
+    location: str
+    versions: tuple[str, ...] = ()
+    recursive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Toml:
+    """The `[tool.alembic]` table of a pyproject.toml; `broken` when the file cannot be read."""
+
+    section: Section | None
+    broken: bool = False
+
+
+def read_ini(text: str) -> configparser.RawConfigParser | None:
+    """The file as written, or None when it is not an ini file."""
+    parser = configparser.RawConfigParser(strict=False, allow_no_value=True)
+    try:
+        parser.read_string(text)
+    except configparser.Error:
+        return None
+    return parser
+
+
+def sections(parser: configparser.RawConfigParser) -> tuple[Section, ...]:
+    """The sections Alembic can be run with (`-n NAME`); `alembic` is among them even without a location."""
+    found: list[Section] = []
+    inherited = parser.defaults().get("script_location")
+    for name in parser.sections():
+        own = dict(parser.items(name))
+        location = own.get("script_location") or ""
+        if name == "alembic" or (location and (location != inherited or "sqlalchemy.url" in own)):
+            recursive = (own.get("recursive_version_locations") or "").lower() == "true"
+            found.append(Section(name, location, _locations(own), recursive))
+    return tuple(found)
+
+
+def _locations(own: dict[str, str]) -> tuple[str, ...]:
+    text = own.get("version_locations") or ""
+    word = own.get("path_separator") or own.get("version_path_separator") or ""
+    pattern = {"os": ":", "space": r"\s+", "newline": r"\n", ":": ":", ";": ";"}.get(word, r", *|\s+")
+    return tuple(part.strip() for part in re.split(pattern, text) if part.strip())
+
+
+def read_toml(text: str) -> Toml:
+    """What a pyproject.toml says of Alembic; a file that does not mention it says nothing."""
+    if "tool.alembic" not in text:
+        return Toml(None)
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return Toml(None, broken=True)
+    match data.get("tool"):
+        case {"alembic": {"script_location": str(location), **rest}}:
+            match rest.get("version_locations"):
+                case list() as places:  # pyright: ignore[reportUnknownVariableType]  # TOML's own values
+                    found = tuple(str(place) for place in places)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+                case _:
+                    found = ()
+            return Toml(Section("alembic", location, found, rest.get("recursive_version_locations") is True))
+        case _:
+            return Toml(None)
+
+
+def scripts_of(section: Section, here: Path, cwd: Path) -> Path:
+    """The folder of env.py; `here` is the config's folder, `cwd` where Alembic is run (Flask-Migrate: the config's)."""
+    if not section.location:
+        return here
+    package, mark, inner = section.location.replace("%(here)s", str(here)).partition(":")
+    if not mark:
+        return cwd / package
+    places = [base / package.replace(".", "/") / inner for base in (cwd, cwd / "src")]
+    return next((place for place in places if (place / "env.py").is_file()), places[0])
+
+
+def urls(text: str) -> Iterator[str]:
+    """Every value of an ini file that is a database URL, with `%%` read as `%`."""
+    parser = read_ini(text)
+    for name in parser.sections() if parser else ():
+        for _, value in parser.items(name) if parser else ():
+            if value and is_url(value):
+                yield value.replace("%%", "%")
+
+
+def redirected(text: str, here: Path, section: str, url: str) -> str:
+    """A copy of an ini file in which every database URL is `url`, and which may lie in any folder.
+
+    `%(here)s` goes on meaning the original's folder; a file that does not exist (empty text) becomes a small one with
+    a logging configuration, which many an env.py insists on.
+    """
+    parser = read_ini(text) or configparser.RawConfigParser()
+    if not text:
+        parser.read_string(_LOGGING)
+    escaped = url.replace("%", "%%")
+    for name in parser.sections():
+        for option, value in parser.items(name):
+            if value and is_url(value):
+                parser.set(name, option, escaped)
+    if not parser.has_section(section):
+        parser.add_section(section)
+    parser.set(section, "sqlalchemy.url", escaped)
+    parser.set(parser.default_section, "here", here.as_posix().replace("%", "%%"))
+    copy = io.StringIO()
+    parser.write(copy)
+    return copy.getvalue()
