@@ -6,7 +6,9 @@ import asyncio
 import codecs
 import json
 import os
+import pwd
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -50,6 +52,13 @@ def child_environment(environ: Mapping[str, str], declared: Mapping[str, str]) -
     kept.setdefault("PATH", os.defpath)
     kept |= {name: value for name, value in declared.items() if not withheld(name)}
     return kept
+
+
+def free_port() -> int:
+    """A port on loopback that nobody used a moment ago, for a server of Diana's own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 class Executor:
@@ -130,7 +139,8 @@ class Executor:
                 *command.argv, cwd=command.cwd, env=child_environment(self._environ, command.env),
                 stdin=asyncio.subprocess.PIPE if command.stdin is not None else asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, start_new_session=True,
-                user=command.as_user,
+                user=command.as_user, group=pwd.getpwnam(command.as_user).pw_gid if command.as_user else None,
+                extra_groups=() if command.as_user else None,
             )  # fmt: skip
         except OSError as error:
             raise ToolError("program_missing", {"program": command.argv[0], "error": error.strerror or ""}) from None

@@ -28,6 +28,7 @@ RawRow = tuple[int | float | bytes | bytearray | None, ...]
 
 _STATEMENT_TIMEOUT_MS = 30_000
 _CONNECT_TIMEOUT_S = 10
+_SQLITE_PATIENCE_S = 5.0
 
 _CODES = (
     (r"refused|could not connect|Network is unreachable|No route to host|timeout expired", "connection_refused"),
@@ -104,7 +105,10 @@ class ReadSession:
 
     def stop(self) -> None:
         """PostgreSQL only: have the server end the statement that another thread waits for."""
-        self._psycopg().cancel_safe(timeout=5)
+        from psycopg import Error
+
+        with suppress(Error):
+            self._psycopg().cancel_safe(timeout=5)
 
     def _psycopg(self) -> PsycopgConnection[Row]:
         if self.url.engine != "postgresql":
@@ -333,8 +337,9 @@ def _engine(url: DatabaseUrl, *, writable: bool) -> Engine:
 
 def _open_sqlite(path: Path, mode: str) -> sqlite3.Connection:
     return sqlite3.connect(
-        f"file:{quote(str(path))}?mode={mode}", uri=True, timeout=5, isolation_level=None, check_same_thread=False
-    )
+        f"file:{quote(str(path))}?mode={mode}", uri=True, timeout=_SQLITE_PATIENCE_S, isolation_level=None,
+        check_same_thread=False,
+    )  # fmt: skip
 
 
 def _sqlite_file(url: DatabaseUrl) -> Path:

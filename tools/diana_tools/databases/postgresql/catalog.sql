@@ -41,7 +41,7 @@ WHERE c.relkind IN ('r', 'p', 'f') AND a.attnum > 0 AND NOT a.attisdropped AND $
 
 -- indexes that are not part of a constraint
 SELECT 'index', ${schema} || ic.relname, pg_get_indexdef(i.indexrelid)
-  || CASE WHEN i.indisvalid THEN '' ELSE ' invalid' END
+  || CASE WHEN i.indisvalid OR ic.relkind = 'I' THEN '' ELSE ' invalid' END
   || CASE WHEN i.indisclustered THEN ' clustered' ELSE '' END
   || CASE WHEN i.indisreplident THEN ' replica identity' ELSE '' END
 FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_class ic ON ic.oid = i.indexrelid

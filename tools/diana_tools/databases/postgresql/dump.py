@@ -149,8 +149,9 @@ async def _ended(session: ReadSession, dumping: asyncio.Future[Output], measurin
     """Neither the program nor the thread outlives the backup, whichever of them failed or was cancelled."""
     if not dumping.done():
         dumping.cancel()
-    if not measuring.done():
+    while not measuring.done():
         await asyncio.to_thread(session.stop)
+        await asyncio.wait((measuring,), timeout=0.5)
     await asyncio.gather(dumping, measuring, return_exceptions=True)
 
 
@@ -165,9 +166,10 @@ def _recorded(
     warnings: tuple[str, ...],
 ) -> Backup:
     dumped, invalid = _without_invalid(measured.state)
+    beside = manifest.manifest_path(request.folder, name)
     backup = Backup(
-        id=name, engine="postgresql", path=str(written.path), manifest=str(manifest.manifest_path(request.folder, name)),
-        size=written.size, sha256=written.sha256, identity=request.identity.digest, address=request.url.address,
+        id=name, engine="postgresql", path=str(written.path), manifest=str(beside), size=written.size,
+        sha256=written.sha256, identity=request.identity.digest, address=request.url.address,
         made_at=made.isoformat(timespec="seconds"), version=dumped.version, state=dumped, server=server,
         program=f"pg_dump {found.version}", batch=request.batch,
         missing=(*_ALWAYS_MISSING, *(("invalid_indexes",) if invalid else ()), *warnings),
