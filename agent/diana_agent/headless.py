@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from diana_agent import exits
 from diana_agent.closing import close_run
 from diana_agent.dispatch import dispatch
-from diana_agent.events import EVENTS, AnyEvent
+from diana_agent.events import EVENTS, AnyEvent, Planned
 from diana_agent.journal import Entry
 from diana_agent.models.base import JsonValue, ToolCall
 from diana_agent.person import Person
@@ -91,10 +91,17 @@ async def headless(call: Call, asked: Asked, person: Person) -> int:
 def _listen(run: Run, asked: Asked) -> None:
     """Sentences and live output go to standard error; with `--json` the streamed verbs print their events."""
 
+    shown = ""
+
     def entry(one: Entry) -> None:
+        nonlocal shown
         if asked.json and asked.verb in STREAMED:
             print_line(json.dumps(_event_line(asked.verb, one.event), ensure_ascii=False))
         elif not asked.json:
+            if isinstance(one.event, Planned) and one.event.plan.plan_hash == shown:
+                return
+            if isinstance(one.event, Planned):
+                shown = one.event.plan.plan_hash
             for line in lines_of(one.event, run.catalogue):
                 tell(line)
 

@@ -76,6 +76,7 @@ class Journal:
         self._clock = clock
         self._lock = threading.RLock()
         self._sinks: list[Callable[[Entry], None]] = []
+        self.face_errors: list[Exception] = []
         self._file = self._open()
         try:
             self.entries: list[Entry] = self._recover()
@@ -141,7 +142,10 @@ class Journal:
             self.entries.append(entry)
             sinks = tuple(self._sinks)
         for sink in sinks:
-            sink(entry)
+            try:
+                sink(entry)
+            except Exception as error:  # noqa: BLE001  a face that cannot draw must never stop a run or its record
+                self.face_errors.append(error)
         return entry
 
     def _write(self, line: bytes) -> None:

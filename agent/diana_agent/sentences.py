@@ -48,6 +48,12 @@ def halt(event: ev.Halted, catalogue: Catalogue) -> str:
     return catalogue.say(event.umbrella, error=inner) if event.umbrella else inner
 
 
+def kind_word(kind: str, catalogue: Catalogue) -> str:
+    """What a finding does, in words; a kind that a third party's rule made up stays as it is."""
+    message = f"kind.{kind}"
+    return catalogue.say(message) if catalogue.has(message) else kind.replace("_", " ")
+
+
 def plan_lines(plan: Plan, catalogue: Catalogue) -> tuple[str, ...]:
     """The document's MIGRATION PLAN block, with the findings under each migration (S4.2, S4.5)."""
     if not plan.pending:
@@ -64,7 +70,7 @@ def plan_lines(plan: Plan, catalogue: Catalogue) -> tuple[str, ...]:
         lines.append(f"{number}. {one.name} - {one.description}" if one.description else f"{number}. {one.name}")
         for finding in plan.findings:
             if finding.migration == one.id:
-                lines.append(f"   ▲ {finding.rule} {say(f'kind.{finding.kind}')} {finding.object}{_loss(finding.loss)}")
+                lines.append(f"   ▲ {finding.rule} {kind_word(finding.kind, catalogue)} {finding.object}{_loss(finding.loss)}")
         lines += [f"   ▲ {say('fact.unread', file=u.file, line=u.line)}" for u in plan.unread if u.migration == one.id]
     return (*lines, "")
 

@@ -92,7 +92,7 @@ async def rehearse(
         raise RehearsalError("marker_not_seen", {"place": there, "scratch": scratch.place})
     before = await asyncio.to_thread(_state, bench, scratch.url, version_table)
     run = grants.run
-    changed = await bench.doors.executor.change(prepared.command, run.permit, run.operation, run.use(RUN), line)
+    changed = await bench.doors.executor.change(prepared.command, run.permit, run.operation, run.use(RUN), _human(line))
     target_after = await asyncio.to_thread(_state, bench, bench.url, version_table)
     breach = _breach(target_before, target_after)
     if breach:
@@ -107,6 +107,16 @@ async def rehearse(
         seconds=changed.output.seconds, statements=told.statements, before=before, after=after if passed else None, error=_error(bench, told, changed.output.exit_code),
         failed=told.failed, backup=backup.id,
     )  # fmt: skip
+
+
+def _human(line: Callable[[str], None]) -> Callable[[str], None]:
+    """Only what the tool says to people: the rehearsal's own machine-readable lines stay in the log."""
+
+    def shown(text: str) -> None:
+        if text.strip() and not text.startswith("@@"):
+            line(text)
+
+    return shown
 
 
 def _error(bench: Workbench, told: RehearsalOutput, exit_code: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from diana_agent.run import Run
+from diana_agent.sentences import kind_word
 from diana_agent.steps.prerequisites import megabytes
 from diana_tools.backup import differences
 from diana_tools.domain import Finding, Plan
@@ -31,7 +32,7 @@ def execution_facts(run: Run, plan: Plan) -> tuple[str, ...]:
 def loss_sentence(run: Run, finding: Finding) -> str:
     """One destructive finding with its live count, or why there is none."""
     say = run.catalogue.say
-    kind = say(f"kind.{finding.kind}")
+    kind = kind_word(finding.kind, run.catalogue)
     loss = finding.loss
     if loss is None or loss.rows is None:
         return say("fact.loss_unknown", kind=kind, object=finding.object, file=finding.file, line=finding.line)
