@@ -152,6 +152,7 @@ elif what == 'transfer':
         except sqlite3.OperationalError:
             if c.in_transaction:
                 c.execute('ROLLBACK')
+        time.sleep(0.003)
 elif what == 'half':
     # More pages than fit the cache are changed, so that the file itself holds half a transaction; then it dies.
     c.execute('PRAGMA cache_size = 5')

@@ -64,7 +64,8 @@ def make(sessions: Sessions, request: BackupRequest, progress: Callable[[int], N
                 measured = state(session, request.version_table, (), digests=True)
             written = _compress(copy, folder / f"{name}.{EXTENSION}", progress)
     except ConnectionFailed as error:
-        raise BackupError(error.code, error.fields | {"path": name, "folder": str(folder)}) from None
+        code = "sqlite_copy_failed" if error.code == "connection_failed" else error.code
+        raise BackupError(code, error.fields | {"path": name, "folder": str(folder)}) from None
     return _recorded(request, name, made, written, measured)
 
 
