@@ -1,0 +1,190 @@
+"""Approvals signed with a real SSH key, through the real executor and the real ssh-keygen."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+import stories
+from diana_agent import approvals as ap
+from diana_agent import approvals_seal as seals
+from diana_agent.approvals_used import UsedApprovals
+from diana_agent.guard import phrases
+from diana_agent.guard.policy import Ask
+from diana_tools.command import Output
+from diana_tools.errors import DianaError, PermitRefused
+from diana_tools.executor import Executor
+from diana_tools.measured import Grade
+from diana_tools.permit import Act, Operation, Permit, Use
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+
+
+class NoRedeemer:
+    def redeem(self, permit: Permit, operation: Operation, use: Use) -> None:
+        raise PermitRefused("permit_unknown")
+
+
+@dataclass
+class Desk:
+    """Keys, allowed signers and the executor, in one folder of the test."""
+
+    folder: Path
+    program: Path
+    executor: Executor
+
+    def make_key(self, name: str, passphrase: str = "") -> Path:
+        subprocess.run(
+            [self.program, "-q", "-t", "ed25519", "-N", passphrase, "-C", name, "-f", self.folder / name], check=True
+        )
+        return self.folder / name
+
+    def allow(self, *lines: tuple[str, str]) -> Path:
+        """An allowed-signers file of (principals and options, name of the key)."""
+        path = self.folder / "allowed_signers"
+        path.write_text("".join(f"{who} {(self.folder / key).with_suffix('.pub').read_text()}" for who, key in lines))
+        return path
+
+    async def sign(self, drafted: ap.Approval, key: Path) -> ap.Approval:
+        output = await self.executor.query(seals.sign_command(drafted, self.program, key, os.environ))
+        return seals.ssh_sealed(drafted, output)
+
+    async def verify(self, approval: ap.Approval, signers: Path) -> ap.Seal:
+        command = seals.verify_command(approval, self.program, signers, self.folder / "private")
+        return seals.ssh_seal(approval, await self.executor.query(command))
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    program = shutil.which("ssh-keygen")
+    if program is None or shutil.which("ssh-agent") is None:
+        if os.environ.get("CI"):
+            pytest.fail("the OpenSSH client is not installed")
+        pytest.skip("the OpenSSH client is not installed")
+    return Desk(tmp_path, Path(program), Executor(NoRedeemer(), lambda: True, os.environ, tmp_path / "runs"))
+
+
+def draft(signer: str = "anna@example.org") -> ap.Approval:
+    wish = ap.Wish(
+        asks=(Ask("ask.destructive", phrases.EXECUTE), Ask("ask.production")), fields={"count": "3"}, facts=("a", "b"),
+        least_proof=Grade.RESTORED, store="s3-eu", skip_backup=False, ticket="", reason="", asked_by="ci",
+    )  # fmt: skip
+    asked = ap.make_request(stories.plan(), Act.APPLY, wish, NOW)
+    return ap.draft(asked, approver="Anna", now=NOW, confirmed=asked.asks, signer=signer)
+
+
+async def test_a_signature_of_an_allowed_signer_is_enough_for_production(desk: Desk, tmp_path: Path) -> None:
+    signed = await desk.sign(draft(), desk.make_key("anna"))
+    assert signed.seal.startswith("-----BEGIN SSH SIGNATURE-----")
+    signers = desk.allow(('anna@example.org namespaces="diana-approval"', "anna"))
+    seal = await desk.verify(signed, signers)
+    assert seal == ap.Seal(signed.digest, "")
+    facts = ap.run_facts(stories.plan(), Act.APPLY, hmac_allowed=False)
+    used = UsedApprovals(tmp_path / "used")
+    assert ap.check(signed, facts, NOW + timedelta(minutes=5), used, seal) == ""
+    assert ap.check(signed, facts, NOW + timedelta(hours=5), used, seal) == "approval_expired"
+
+
+async def test_what_was_altered_after_signing_is_forged(desk: Desk) -> None:
+    signed = await desk.sign(draft(), desk.make_key("anna"))
+    signers = desk.allow(("anna@example.org", "anna"))
+    longer = signed.request.model_copy(update={"latest_start": NOW + timedelta(hours=20)})
+    for forged in (
+        signed.model_copy(update={"request": longer}),
+        signed.model_copy(update={"approver": "Eve"}),
+        signed.model_copy(update={"seal": "junk"}),
+        signed.model_copy(update={"seal": signed.seal[:100] + "A" + signed.seal[101:]}),
+        signed.model_copy(update={"seal": ""}),
+    ):
+        assert (await desk.verify(forged, signers)).problem == "approval_forged"
+
+
+async def test_a_signature_over_the_same_for_another_purpose_is_forged(desk: Desk) -> None:
+    drafted, key = draft(), desk.make_key("anna")
+    command = seals.sign_command(drafted, desk.program, key, os.environ)
+    done = subprocess.run(
+        [*command.argv[:-1], "git"], input=command.stdin, capture_output=True, check=True
+    )  # fmt: skip
+    elsewhere = drafted.model_copy(update={"seal": done.stdout.decode()})
+    assert (await desk.verify(elsewhere, desk.allow(("anna@example.org", "anna")))).problem == "approval_forged"
+
+
+async def test_an_unknown_signer_is_called_so(desk: Desk) -> None:
+    anna, bo = desk.make_key("anna"), desk.make_key("bo")
+    signers = desk.allow(("anna@example.org", "anna"))
+    assert (await desk.verify(await desk.sign(draft(), bo), signers)).problem == "approval_signer_unknown"
+    named = await desk.sign(draft("bo@example.org"), anna)
+    assert (await desk.verify(named, signers)).problem == "approval_signer_unknown"
+    assert (await desk.verify(named, desk.folder / "missing")).problem == "approval_signer_unknown"
+    expired = desk.allow(('anna@example.org valid-before="20200101"', "anna"))
+    assert (await desk.verify(await desk.sign(draft(), anna), expired)).problem == "approval_signer_unknown"
+
+
+async def test_a_key_for_other_purposes_only_is_not_an_approver_s(desk: Desk) -> None:
+    signed = await desk.sign(draft(), desk.make_key("anna"))
+    signers = desk.allow(('anna@example.org namespaces="git"', "anna"))
+    assert (await desk.verify(signed, signers)).problem == "approval_signer_unknown"
+
+
+async def test_a_key_that_cannot_sign_is_said_with_its_reason(desk: Desk) -> None:
+    locked = desk.make_key("locked", "a passphrase")
+    for key in (locked, desk.folder / "missing"):
+        with pytest.raises(DianaError) as caught:
+            await desk.sign(draft(), key)
+        assert caught.value.code == "approval_not_signed"
+        assert caught.value.fields["error"] not in ("", "-")
+
+
+async def test_a_locked_key_signs_through_the_agent(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    socket = desk.folder / "agent"
+    agent = subprocess.Popen(["ssh-agent", "-D", "-a", str(socket)], stdout=subprocess.DEVNULL)
+    try:
+        monkeypatch.setenv("SSH_AUTH_SOCK", str(socket))
+        key = desk.make_key("anna")
+        while not socket.exists():
+            assert agent.poll() is None
+            await asyncio.sleep(0.01)
+        subprocess.run(["ssh-add", "-q", key], check=True, timeout=20)
+        key.unlink()
+        signed = await desk.sign(draft(), key.with_suffix(".pub"))
+        assert (await desk.verify(signed, desk.allow(("anna@example.org", "anna")))).problem == ""
+    finally:
+        agent.terminate()
+        agent.wait(10)
+
+
+def test_a_seal_of_the_other_kind_never_counts() -> None:
+    output = Output(0, 'Good "diana-approval" signature for  with ED25519 key SHA256:x\n', "", 0.1)
+    by_hmac = ap.draft(draft().request, approver="Eve", now=NOW, confirmed=())
+    assert seals.ssh_seal(by_hmac, output).problem == "approval_forged"
+    assert seals.hmac_seal(draft().model_copy(update={"seal": "0" * 64}), bytes(32)).problem == "approval_forged"
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        Output(1, 'Good "diana-approval" signature for anna@example.org with ED25519 key', "", 0.1),
+        Output(0, 'Good "git" signature for anna@example.org with ED25519 key', "", 0.1),
+        Output(0, 'Good "diana-approval" signature for anna@example.org.evil with ED25519 key', "", 0.1),
+        Output(0, "", "", 0.1),
+        Output(0, 'Good "diana-approval" signature for anna@example.org with x', "", 0.1, timed_out=True),
+    ],
+)
+def test_only_the_program_s_own_good_word_counts(output: Output) -> None:
+    assert seals.ssh_seal(draft(), output).problem != ""
+
+
+async def test_the_signature_s_file_is_private(desk: Desk) -> None:
+    signed = await desk.sign(draft(), desk.make_key("anna"))
+    seals.verify_command(signed, desk.program, desk.allow(("a", "anna")), desk.folder / "private")
+    (left,) = (desk.folder / "private").iterdir()
+    assert left.stat().st_mode & 0o777 == 0o600
+    assert left.parent.stat().st_mode & 0o777 == 0o700
+    assert signed.seal not in " ".join(seals.sign_command(signed, desk.program, desk.folder, {}).argv)
