@@ -127,9 +127,12 @@ def _carry(options: argparse.Namespace) -> int:
         sys.stdout.write(f"diana {version('diana-migrations')}\n")
         return 0
     if options.verb == "demo":
-        from diana_agent.demo import demo
+        from diana_agent.demo import prepare
 
-        return demo(call_of(options), getattr(options, "folder", ""), plain=_plain(options))
+        call, place = prepare(call_of(options), getattr(options, "folder", None) or "")
+        code = open_chat(call, plain=_plain(options))
+        sys.stderr.write(Catalogue().say("demo.kept", folder=str(place)) + "\n")
+        return code
     call = call_of(options)
     if options.verb in (None, "chat"):
         return open_chat(call, plain=_plain(options))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from diana_agent import bodies
 from diana_agent import report_text as text
 from diana_agent.journal import Entry
 from diana_agent.models.base import JsonValue
@@ -20,7 +21,6 @@ from diana_agent.report_page import (
 from diana_agent.report_rest import first_line, not_checked
 from diana_agent.report_sections import mark
 from diana_agent.report_story import CHECKS, Story, status_of, tell
-from diana_agent.steps import bodies
 from diana_prompts.catalogue import Catalogue
 
 JsonObject = dict[str, JsonValue]

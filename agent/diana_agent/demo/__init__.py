@@ -20,22 +20,18 @@ APPLIED = "a1f0c0de0003"
 LEVELS = {"dev": "dev", "staging": "staging", "production": "production"}
 
 
-def demo(call: Call, folder: str, *, plain: bool) -> int:
-    """Build the shop where it does not stand yet and open the chat on it.
+def prepare(call: Call, folder: str) -> tuple[Call, Path]:
+    """Build the shop where it does not stand yet; the call to open the chat with, and where everything lies.
 
     Raises:
         DianaError: `demo_folder_taken`, `demo_environment`.
     """
-    from diana_agent.cli import open_chat
-
     environment = str(call.flags.get("environment", "dev"))
     if environment not in LEVELS:
         raise DianaError("demo_environment", {"environment": environment})
     place = Path(folder).absolute() if folder else Path(tempfile.mkdtemp(prefix="diana-demo-"))
     shop = build(place)
-    code = open_chat(demo_call(call, place, shop, environment), plain=plain)
-    sys.stderr.write(f"{place}\n")
-    return code
+    return demo_call(call, place, shop, environment), place
 
 
 def demo_call(call: Call, place: Path, shop: Path, environment: str) -> Call:

@@ -6,9 +6,9 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from diana_agent import bodies
 from diana_agent.events import BackedUp, Copied, Proven
 from diana_agent.run import Outcome, Run
-from diana_agent.steps import bodies
 from diana_agent.steps.prerequisites import megabytes
 from diana_agent.steps.scratch import open_scratch, rows_allowed, scratch_grant
 from diana_agent.stores import usable_stores

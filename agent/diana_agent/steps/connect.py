@@ -6,10 +6,10 @@ import asyncio
 import secrets
 from pathlib import Path
 
+from diana_agent import bodies
 from diana_agent import events as ev
 from diana_agent.person import Question
 from diana_agent.run import Outcome, Run
-from diana_agent.steps import bodies
 from diana_agent.steps.environment import settle_environment
 from diana_agent.steps.prerequisites import check_prerequisites
 from diana_config.folders import private

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+from diana_agent import bodies
 from diana_agent.events import Detected
 from diana_agent.person import Question
 from diana_agent.run import Outcome, Run
-from diana_agent.steps import bodies
 from diana_tools import registry
 from diana_tools.detect import detect as detect_tools
 from diana_tools.detect import listing

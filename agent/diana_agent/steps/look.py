@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+from diana_agent import bodies
 from diana_agent.models.base import JsonValue
 from diana_agent.run import Outcome, Run
-from diana_agent.steps import bodies
 from diana_agent.workflow import Standing
 from diana_tools.errors import ToolError
 from diana_tools.redaction import plain, redact

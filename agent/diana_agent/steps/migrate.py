@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from pathlib import Path
 
+from diana_agent import bodies
 from diana_agent import events as ev
 from diana_agent.guard import policy
 from diana_agent.guard.guard import Refusal, Request
@@ -13,7 +14,6 @@ from diana_agent.guard.rules import rules_of
 from diana_agent.lock import run_lock
 from diana_agent.models.base import JsonValue
 from diana_agent.run import Outcome, Run
-from diana_agent.steps import bodies
 from diana_agent.steps.facts_for_person import execution_facts
 from diana_agent.steps.plan import aim_of, fresh_plan, record
 from diana_agent.steps.verify import verify

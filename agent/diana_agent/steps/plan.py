@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 
+from diana_agent import bodies
 from diana_agent.events import Planned
 from diana_agent.guard.rules import gate_of
 from diana_agent.run import Outcome, Run
-from diana_agent.steps import bodies
 from diana_agent.workflow import same_work
 from diana_config.settings import Mode
 from diana_tools.domain import Environment, Finding, Plan

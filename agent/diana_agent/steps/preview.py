@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from diana_agent import bodies
 from diana_agent.events import Previewed
 from diana_agent.run import Outcome, Run
-from diana_agent.steps import bodies
 from diana_tools.domain import Plan
 from diana_tools.errors import ToolError
 from diana_tools.measured import Preview

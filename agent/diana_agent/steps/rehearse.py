@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from diana_agent import bodies
 from diana_agent.events import Planned, Rehearsed
 from diana_agent.run import Outcome, Run
-from diana_agent.steps import bodies
 from diana_agent.steps.plan import with_rehearsal
 from diana_agent.steps.scratch import open_scratch, rows_allowed, scratch_grant
 from diana_tools import rehearse as rehearsing

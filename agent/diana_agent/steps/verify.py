@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from diana_agent import bodies
 from diana_agent.events import Verified
 from diana_agent.run import Outcome, Run
-from diana_agent.steps import bodies
 from diana_agent.steps.earlier import last_change
 from diana_tools.errors import ToolError
 from diana_tools.verify import verify as check
