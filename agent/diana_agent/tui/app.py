@@ -39,6 +39,7 @@ class ChatApp(App[int]):
     """One session. `exit_code` follows the journal: what the last halt or the end of the run said."""
 
     TITLE = "Diana"
+    CSS_PATH = "screens/chat.tcss"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (90, "-wide")]  # noqa: RUF012 - Textual's own declaration
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012 - Textual's own declaration
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -53,7 +54,7 @@ class ChatApp(App[int]):
         for theme in THEMES:
             self.register_theme(theme)
         if self.theme == "textual-dark":
-            self.theme = "diana-16" if self.console.color_system in (None, "standard") else "diana"
+            self.theme = "diana-16" if self.console.color_system == "standard" else "diana"
         self.chat = ChatScreen(project, self.words)
         self.talk: Talk | None = None
         self.exit_code = 0
@@ -61,6 +62,7 @@ class ChatApp(App[int]):
         self.crash: BaseException | None = None
         self._open_talk = open_talk
         self._board: Board | None = None
+        self._feed: Feed | None = None
         self._turns = 0
         self._leaving = False
 
@@ -92,7 +94,7 @@ class ChatApp(App[int]):
             await self._cannot_start(error)
             return
         self._board = board
-        feed = Feed(asyncio.get_running_loop())
+        feed = self._feed = Feed(asyncio.get_running_loop())
         self.talk.watch(partial(self._hear, feed), feed.text, feed.line)
         self.chat.status.tell("model", self.talk.model_name)
         self.run_worker(self._draw(feed, story, board), name="draw", group="draw")
@@ -145,8 +147,8 @@ class ChatApp(App[int]):
             if events_drawn:
                 board.refresh()
                 self.chat.set_class(self.chat.top.has_class("-production"), "-production")
+                self._show_status()
             await self.chat.transcript.add(blocks)
-            self._show_status()
             await asyncio.sleep(FRAME)
 
     async def _turn(self, work: Callable[[], Awaitable[None]]) -> None:
@@ -203,12 +205,17 @@ class ChatApp(App[int]):
         return top if isinstance(top, QuestionScreen) else None
 
     @on(Asking)
-    async def _ask(self, message: Asking) -> None:
-        await self._show_question(message.question, message.answer)
+    def _ask(self, message: Asking) -> None:
+        self.run_worker(self._show_question(message.question, message.answer), name="question", group="question")
 
     async def _show_question(self, question: Question, answer: asyncio.Future[Reply]) -> None:
+        """Facts before questions: what happened earlier is drawn before the question can be seen."""
         from diana_agent.tui.screens import screen_for
 
+        if self._feed is not None:
+            await self._feed.drawn()
+        if answer.done():
+            return
         self.bell()
         self._wait(True)
         screen = screen_for(question, self.words, self.chat.top.badge)
@@ -316,8 +323,8 @@ class ChatApp(App[int]):
 
     def farewell(self) -> list[str]:
         """The lines left in the scrollback: where the record and the log are."""
-        journal = getattr(self.talk, "journal_path", "")
-        known = (("bye.journal", str(journal or "")), ("bye.log", self.log_path))
+        journal = self.talk.journal_path if self.talk is not None else ""
+        known = (("bye.journal", journal), ("bye.log", self.log_path))
         return [self.words(message, path=path) for message, path in known if path]
 
 

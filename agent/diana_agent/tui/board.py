@@ -136,11 +136,15 @@ class Board:
         self._fact("result", self._words(word), "$good" if event.result.recovered else "$bad")
 
     def _losses(self, plan: Plan) -> None:
-        rows = [f.loss.rows for f in plan.findings if f.data_loss and f.loss is not None and f.loss.rows is not None]
         if not plan.destructive:
             self._fact("loses", self._words("loses.nothing"), "$good")
-        else:
-            self._fact("loses", f"▲ {sum(rows):,}" if sum(rows) else f"▲ {self._words('loses.maybe')}", "$bad")
+            return
+        lost = {"rows": 0, "values": 0}
+        for finding in plan.findings:
+            if finding.data_loss and finding.loss is not None:
+                lost["values" if "." in finding.object else "rows"] += finding.loss.rows or 0
+        told = [self._words(f"loses.{kind}", count=f"{count:,}") for kind, count in lost.items() if count]
+        self._fact("loses", "\n".join(f"▲ {one}" for one in told or [self._words("loses.maybe")]), "$bad")
 
     def _address(self, address: Address) -> None:
         host = f"{address.host}:{address.port}" if address.port else address.host

@@ -47,6 +47,7 @@ class Feed:
         self._loop = loop
         self._pieces: deque[Piece] = deque()
         self._ready = asyncio.Event()
+        self._drawn = asyncio.Event()
         self._woken = False
 
     def event(self, event: AnyEvent) -> None:
@@ -62,14 +63,21 @@ class Feed:
         self._put(Printed((line,)))
 
     async def take(self) -> list[Piece]:
-        """Everything that came since the last call; waits until there is something."""
+        """Everything that came since the last call; waits until there is something. Asking again means: it is drawn."""
+        if not self._pieces:
+            self._drawn.set()
         await self._ready.wait()
         self._ready.clear()
         self._woken = False
         pieces = [self._pieces.popleft() for _ in range(len(self._pieces))]
         return [piece for _, run in groupby(pieces, key=type) for piece in _merged(list(run))]
 
+    async def drawn(self) -> None:
+        """Wait until everything that came so far was drawn."""
+        await self._drawn.wait()
+
     def _put(self, piece: Piece) -> None:
+        self._drawn.clear()
         self._pieces.append(piece)
         if not self._woken and not self._loop.is_closed():
             self._woken = True

@@ -33,6 +33,7 @@ class Story:
         self._new: list[Widget] = []
         self._reply: Reply | None = None
         self._cards: dict[str, ToolCard] = {}
+        self._told = False
         self._running: ToolCard | None = None
         self._loose: ToolCard | None = None
         self._plan: tuple[ev.Planned, PlanCard] | None = None
@@ -51,10 +52,6 @@ class Story:
                 self._printed(piece)
         return self._new
 
-    def tell(self, sentence: str, tone: str = "info") -> list[Widget]:
-        """A sentence of the face itself."""
-        return [Sentence(sentence, tone)]
-
     def _add(self, block: Widget) -> None:
         self._new.append(block)
 
@@ -67,7 +64,7 @@ class Story:
         if not isinstance(event, ev.Prerequisite):
             self._prerequisites = None
         if self._loose is not None:
-            self._loose.finish(True, "", self._words("keys.unfold"))
+            self._loose.finish(True, "", "", self._words("keys.unfold"))
             self._loose = None
         self._draw(event)
 
@@ -123,8 +120,12 @@ class Story:
             return
         if card is self._running:
             self._running = None
-        status = "done" if event.ok else _status(event.result)
-        card.finish(event.ok, f"{self._words(f'card.{status}')}  {duration(event.seconds)}", self._words("keys.unfold"))
+        status, sentence = _outcome(event.result)
+        if event.ok:
+            status = "done"
+        elif sentence and not self._told:
+            card.print(sentence.splitlines())
+        card.finish(event.ok, self._words(f"card.{status}"), duration(event.seconds), self._words("keys.unfold"))
 
     @_draw.register
     def _(self, event: ev.Noted) -> None:
@@ -208,6 +209,7 @@ class Story:
 
     @_draw.register
     def _(self, event: ev.Refused) -> None:
+        self._told = True
         sentence = self._words.code(event.reason, "refused", "error", fields=event.fields)
         title = self._words("refused", verb=clean(event.verb, 60))
         self._add(FactsCard(title, clean(event.reason, 60), "warn", [Row(sentence)]))
@@ -236,6 +238,7 @@ class Story:
 
     @_draw.register
     def _(self, event: ev.Halted) -> None:
+        self._told = True
         inner = self._words.code(event.reason, "refused", "error", "halt", fields=event.fields)
         told = self._words.of(event.umbrella, {"error": inner}) if event.umbrella else ""
         rows = [Row(line) for line in (told or inner).splitlines()]
@@ -258,6 +261,15 @@ def _arguments(text: str) -> str:
     return "  ".join(f"{name}={value}" for name, value in pairs if value not in ("", None))
 
 
-def _status(result: str) -> str:
-    """refused, halted or failed, as the answer itself says."""
-    return next((word for word in ("refused", "halted") if f'"status": "{word}"' in result[:200]), "failed")
+def _outcome(result: str) -> tuple[str, str]:
+    """The status word of an answer that is not good (refused, halted or failed), and its sentence."""
+    try:
+        loaded: object = json.loads(result)
+    except ValueError:
+        return "failed", ""
+    if not isinstance(loaded, dict):
+        return "failed", ""
+    body: dict[object, object] = loaded  # pyright: ignore[reportUnknownVariableType]  # JSON
+    status, sentence = body.get("status"), body.get("sentence")
+    known = status if status in ("refused", "halted") else "failed"
+    return str(known), sentence if isinstance(sentence, str) else ""

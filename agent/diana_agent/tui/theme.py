@@ -31,17 +31,19 @@ _LIGHT = {
     "plain-tint": "#e6ebf1",
 }
 _SIXTEEN = {
-    "human": "ansi_bright_cyan",
-    "running": "ansi_bright_yellow",
-    "good": "ansi_bright_green",
+    "human": "ansi_bright_blue",
+    "running": "ansi_yellow",
+    "good": "ansi_green",
     "bad": "ansi_bright_red",
-    "quiet": "ansi_white",
+    "quiet": "ansi_default",
     "faint": "ansi_bright_black",
     "danger": "ansi_red",
     "danger-text": "ansi_bright_white",
-    "danger-tint": "ansi_red",
-    "danger-surface": "ansi_black",
-    "plain-tint": "ansi_black",
+    "danger-tint": "ansi_default",
+    "danger-surface": "ansi_default",
+    "plain-tint": "ansi_default",
+    "ansi-background": "ansi_black",
+    "ansi-foreground": "ansi_white",
 }
 
 DARK = Theme(
@@ -75,17 +77,24 @@ LIGHT = Theme(
 )
 SIXTEEN = Theme(
     name="diana-16",
-    primary="ansi_bright_cyan",
+    primary="ansi_bright_blue",
     secondary="ansi_cyan",
-    accent="ansi_bright_yellow",
-    warning="ansi_bright_yellow",
-    error="ansi_bright_red",
-    success="ansi_bright_green",
-    foreground="ansi_bright_white",
-    background="ansi_black",
-    surface="ansi_black",
-    panel="ansi_black",
-    variables=_SIXTEEN,
+    accent="ansi_yellow",
+    warning="ansi_yellow",
+    error="ansi_red",
+    success="ansi_green",
+    foreground="ansi_default",
+    background="ansi_default",
+    surface="ansi_default",
+    panel="ansi_default",
+    boost="ansi_default",
+    variables={
+        **_SIXTEEN,
+        "input-cursor-background": "ansi_white",
+        "input-cursor-foreground": "ansi_black",
+        "block-cursor-background": "ansi_white",
+        "block-cursor-foreground": "ansi_black",
+    },
     ansi=True,
 )
 THEMES = (DARK, LIGHT, SIXTEEN)

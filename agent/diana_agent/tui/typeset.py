@@ -59,3 +59,14 @@ def columns(cells: Sequence[Sequence[Content]], widths: Sequence[int], gap: int 
         ]
         lines.append(Content(" " * gap).join(parts).rstrip())
     return lines
+
+
+def flowed(parts: Sequence[Content], width: int, separator: str = "  ·  ") -> list[Content]:
+    """Parts after each other, broken between them where a line is full, and inside one only where it must be."""
+    lines: list[Content] = []
+    for part in parts:
+        if lines and lines[-1].cell_length + len(separator) + part.cell_length <= width:
+            lines[-1] = lines[-1] + Content(separator) + part
+        else:
+            lines += part.wrap(width) or [BLANK]
+    return lines

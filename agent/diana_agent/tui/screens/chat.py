@@ -20,7 +20,6 @@ from diana_agent.tui.words import Words
 class ChatScreen(Screen[None]):
     """Below 90 columns the rail becomes one line; F2 shows the other one."""
 
-    CSS_PATH = "chat.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("pageup", "page('up')", show=False, priority=True),
         Binding("pagedown", "page('down')", show=False, priority=True),

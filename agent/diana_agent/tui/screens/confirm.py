@@ -163,8 +163,8 @@ class YesNoScreen(QuestionScreen):
 
     CSS_PATH = "confirm.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "aim('yes')", show=False),
-        Binding("n", "aim('no')", show=False),
+        Binding("y,Y", "aim('yes')", show=False),
+        Binding("n,N", "aim('no')", show=False),
         Binding("left,right,up,down", "other", show=False),
     ]
 

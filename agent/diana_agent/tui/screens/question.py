@@ -90,6 +90,19 @@ class QuestionScreen(ModalScreen[Reply]):
         self.listens_from = monotonic() + DEAF_SECONDS
         self.set_timer(DEAF_SECONDS, lambda: self.add_class("-listening"))
 
+    def on_resize(self) -> None:
+        """Give the facts what the rest leaves of the screen."""
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        dialog = self.query_one("#dialog")
+        for facts in self.query(_Facts):
+            others = [child for child in dialog.children if child is not facts]
+            rest = sum(child.outer_size.height + child.styles.margin.height for child in others)
+            room = self.size.height - rest - dialog.gutter.height - facts.styles.margin.height
+            facts.styles.max_height = max(room, 3)
+            facts.styles.height = min(facts.virtual_size.height, max(room, 3))
+
     def deaf_to(self, event: events.Event) -> bool:
         """Whether a key, click or paste was made too early to be an answer to this."""
         return event.time < self.listens_from

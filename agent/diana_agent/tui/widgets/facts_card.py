@@ -67,20 +67,20 @@ class FactsCard(Lines):
         left = styled(f"{mark} ", colour) + styled(self._title, "bold")
         found = two_ends(cut(left, max(width - right.cell_length - 2, 24)), right, width)
         rows = self._rows[: self._folded_at] if self._folded_at > 0 else self._rows
+        names = min(max((len(row.name) for row in rows if row.tone), default=0), LABEL)
         for row in rows:
-            found.extend(_row(row, width))
+            found.extend(_row(row, width, names))
         if self._folded_at > 0:
             found.append(styled(f"  {self._more}", "$quiet"))
         return found
 
 
-def _row(row: Row, width: int) -> list[Content]:
+def _row(row: Row, width: int, names: int) -> list[Content]:
     value = styled(row.value, row.style)
     if row.tone:
         mark, colour = MARKS[row.tone]
         first = styled("  ") + styled(f"{mark} ", colour)
-        name = styled(f"{row.name}  ") if row.name else styled("")
-        return wrapped(name + value, width, first)
+        return wrapped(value, width, first + styled(f"{row.name:<{names}}  ") if row.name else first)
     if row.name:
         narrow = min(LABEL, max(width // 4, 8))
         return wrapped(value, width, styled(f"  {row.name:<{narrow}} ", "$quiet"))

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
-from diana_agent.tui.typeset import BLANK, columns, cut, joined, styled, two_ends, wrapped
+from diana_agent.tui.typeset import BLANK, columns, cut, flowed, joined, styled, two_ends, wrapped
 from diana_agent.tui.widgets.lines import Lines
 from diana_agent.tui.words import Words, clean
 from diana_tools.domain import Finding, Migration, Plan, Unread
 
 STACKED_BELOW = 66
+AIRY_UNTIL = 6
 
 
 class PlanCard(Lines):
@@ -39,7 +40,7 @@ class PlanCard(Lines):
         for item in loose:
             found += wrapped(joined([*self._what(item), *self._risk(item)], "  "), width, styled("  "))
         rung = words(f"rung.{plan.recovery.rung}") if plan.recovery.rung in "abcde" else words("rung.none")
-        why = words.code(plan.recovery.why, "recovery")
+        why = words.of(f"recovery.{plan.recovery.why}")
         back = styled(f"{words('plan.way_back')}  ", "$quiet") + styled(f"{rung}  ") + styled(why, "$quiet")
         return [*found, BLANK, *wrapped(back, width, styled("  "))]
 
@@ -51,11 +52,14 @@ class PlanCard(Lines):
         else:
             right = styled(f"✓ {words('plan.keeps')}", "$good")
         left = joined([title, styled(self._time(), "$quiet")], "  ")
-        summary = words(
-            "plan.summary", count=len(plan.pending), current=_versions(plan.current), target=_versions(plan.target)
-        )
+        values = {
+            "pending": str(len(plan.pending)),
+            "current": _versions(plan.current),
+            "target": _versions(plan.target),
+        }
+        summary = [styled(f"{words(f'plan.{name}')}: ", "$quiet") + styled(value) for name, value in values.items()]
         lines = two_ends(cut(left, max(width - right.cell_length - 2, 24)), right, width)
-        return [*lines, *wrapped(styled(summary, "$quiet"), width)]
+        return [*lines, *flowed(summary, width)]
 
     def _time(self) -> str:
         estimate = self._plan.estimate
@@ -67,13 +71,17 @@ class PlanCard(Lines):
         rows = [row for number, migration in enumerate(self._plan.pending, 1) for row in self._rows(number, migration)]
         gap, number = 2, 3
         room = width - 2 - number - 3 * gap
-        name = min(max(len(words("plan.migration")), *(_widest(row[1]) for row in rows)), room * 32 // 100)
+        title = words("plan.list_down" if self._plan.direction == "down" else "plan.list")
+        name = min(max(len(title), *(_widest(row[1]) for row in rows)), room * 32 // 100)
         risk = min(max(len(words("plan.risk")), *(_widest(row[3]) for row in rows)), (room - name) * 45 // 100)
         widths = (number, name, room - name - risk, risk)
-        heads = ("#", words("plan.migration"), words("plan.statement"), words("plan.risk"))
+        heads = ("#", title, words("plan.statement"), words("plan.risk"))
         found = columns([[styled(head, "$human")] for head in heads], widths, gap)
         found.append(styled("─" * (width - 2), "$faint"))
-        for row in rows:
+        airy = len(self._plan.pending) <= AIRY_UNTIL
+        for place, row in enumerate(rows):
+            if airy and place and row[0]:
+                found.append(BLANK)
             found += columns(row, widths, gap)
         return [styled("  ") + line for line in found]
 

@@ -67,16 +67,20 @@ class StepRail(Lines):
         self._standing = standing
         self._words = words
 
+    def on_resize(self) -> None:
+        """The height decides how close the steps stand."""
+        self.changed()
+
     def build(self, width: int) -> Sequence[Content]:
         """Two lines a step where there is room for them, else one; then the facts."""
-        steps = self._standing.steps
-        airy = self.parent is None or self.container_size.height >= 2 * COUNT + 9
+        steps, facts = self._standing.steps, self._facts(width)
+        airy = self.size.height >= 2 * COUNT - 1 + len(facts)
         found: list[Content] = []
         for number, step in enumerate(steps, 1):
             found.append(self._step(number, step, width))
             if airy and number < COUNT:
                 found.append(styled("│", "$faint"))
-        return [*found, *self._facts(width)]
+        return [*found, *facts]
 
     def _step(self, number: int, step: Step, width: int) -> Content:
         glyph, colour = GLYPHS[step.state]

@@ -31,6 +31,7 @@ class ToolCard(Lines):
         self._arguments = clean(arguments, 400).replace("\n", " ")
         self._hint = hint
         self._result = running
+        self._time = ""
         self._state = "running"
         self._output: deque[Content] = deque(maxlen=MOST_LINES)
         self._printed = 0
@@ -57,10 +58,10 @@ class ToolCard(Lines):
         self._output.extend(styled(clean(line, LONGEST), "$quiet") for line in lines[-MOST_LINES:])
         self.changed()
 
-    def finish(self, ok: bool, result: str, hint: str) -> None:
-        """Say how it ended."""
+    def finish(self, ok: bool, result: str, time: str, hint: str) -> None:
+        """Say how it ended, and how long it took."""
         self._state = "done" if ok else "failed"
-        self._result, self._hint = result, hint
+        self._result, self._time, self._hint = result, time, hint
         self.set_classes(f"-{self._state}")
         self.changed()
 
@@ -72,7 +73,7 @@ class ToolCard(Lines):
     def build(self, width: int) -> Sequence[Content]:
         """The header, then what is to be seen of the output."""
         glyph, colour = GLYPHS[self._state]
-        result = styled(self._result, colour)
+        result = joined([styled(self._result, colour), styled(self._time, "$quiet")], "  ")
         name = styled(f"{glyph} ", colour) + styled(self._verb, "bold")
         left = joined([name, styled(self._arguments, "$quiet")], "  ")
         shown = self._shown()

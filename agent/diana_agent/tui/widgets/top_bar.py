@@ -25,8 +25,13 @@ class TopBar(Lines):
     def settle(self, name: str, level: str) -> None:
         """Show the environment; level production tints the bar."""
         self._environment = clean(name, 40)
-        if level == "production" and not self._environment.upper().startswith("PRODUCTION"):
-            self._environment = f"PRODUCTION {self._environment}"
+        if level == "production":
+            own = (
+                self._environment.removeprefix(level)
+                if self._environment.startswith(level)
+                else f" {self._environment}"
+            )
+            self._environment = f"PRODUCTION{own}"
         self.set_class(level == "production", "-production")
         self.changed()
 
@@ -41,8 +46,9 @@ class TopBar(Lines):
         if not self._environment:
             return BLANK
         production = self.has_class("-production")
-        text = self._environment.upper() if production else self._environment
-        return styled(f" {text} ", "bold $danger-text on $danger" if production else "bold $foreground on $panel")
+        return styled(
+            f" {self._environment} ", "bold $danger-text on $danger" if production else "bold $foreground on $panel"
+        )
 
     def build(self, width: int) -> Sequence[Content]:
         """One line."""
