@@ -89,6 +89,7 @@ _RULES = (
     _rule(Intent.FAILURE, "fail"),
     _rule(Intent.MIGRATION, "revision", "time undo safe lose backup check"),
     _rule(Intent.MIGRATION, "migration order explain", "time undo backup check"),
+    _rule(Intent.MIGRATION, "name explain", "time undo safe lose backup check data happen"),
     _rule(Intent.BACKUP, "backup proof"),
     _rule(Intent.RECOVERY, "undo"),
     _rule(Intent.BACKUP, "backup"),
@@ -100,7 +101,7 @@ _RULES = (
     _rule(Intent.PENDING, "pending"),
     _rule(Intent.HISTORY, "history", "count"),
     _rule(Intent.ENVIRONMENT, "env|database", "count act data"),
-    _rule(Intent.LOSS, "data happen"),
+    _rule(Intent.LOSS, "data|name happen"),
     _rule(Intent.PENDING, "migration", "order"),
     _rule(Intent.PENDING, "act will"),
     _rule(Intent.OVERVIEW, "status"),
@@ -182,10 +183,11 @@ def _question(words: tuple[str, ...], text: str, names: frozenset[str]) -> Inten
         return Intent.UNKNOWN
     topics = _shape(words)
     for word in words:
-        about = frozenset({"name"}) if word in names else _about(word)
-        if about is None:
+        about = _about(word)
+        if about is None and word not in names:
             return Intent.UNKNOWN
-        topics |= about
+        topics |= about or frozenset()
+        topics |= {"name"} if word in names else set()
     for rule in _RULES:
         if all(group & topics for group in rule.groups) and not rule.never & topics:
             return rule.intent

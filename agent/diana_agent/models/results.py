@@ -130,6 +130,7 @@ class Plan(Shape):
 
     direction: str = "up"
     current: tuple[str, ...] = ()
+    target_version: tuple[str, ...] = ()
     pending: tuple[Migration, ...] = ()
     findings: tuple[Finding, ...] = ()
     unread: tuple[Unread, ...] = ()
@@ -192,6 +193,7 @@ class Recovered(Shape):
 class Change(Shape):
     """How a change ended, measured."""
 
+    act: str = ""
     state: str = ""
     seconds: float = 0.0
     applied: tuple[str, ...] = ()
@@ -272,10 +274,18 @@ class Facts(Shape):
     plan: Plan | None = None
     backup: Backup | None = None
     rehearsal: Rehearsal | None = None
+    unrehearsed: str = ""
     change: Change | None = None
     verification: Verification | None = None
     facts: tuple[Known, ...] = ()
     migration: Source | None = None
+
+    @property
+    def ran(self) -> bool:
+        """Whether the plan at hand was measured to be carried out; a restore is none of its doing."""
+        if self.change is None or self.plan is None or self.change.state != "applied":
+            return False
+        return set(self.change.applied) == {one.id for one in self.plan.pending}
 
 
 ShapeT = TypeVar("ShapeT", bound=Shape)
