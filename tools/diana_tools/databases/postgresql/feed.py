@@ -21,7 +21,8 @@ _WAIT_S = 0.1
 async def offered(backup: Backup, at: Path) -> AsyncGenerator[None]:
     """Offer the archive at `at` (in a private folder) for one reading; nothing is left there afterwards.
 
-    An archive with zstd around it is decompressed into a named pipe: constant memory, and no room on the disk.
+    An archive with zstd around it is decompressed into a named pipe: constant memory, and no room on the disk. The
+    reader must be told the format, else it would open the pipe twice.
 
     Raises:
         BackupError: `backup_damaged`, `backup_truncated`, `backup_file_failed`, whatever the reader made of it.

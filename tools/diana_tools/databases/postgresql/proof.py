@@ -47,7 +47,9 @@ async def _problem(doors: Doors, backup: Backup) -> str:
     program, path = programs_for(backup.server).path("pg_restore"), Path(backup.path)
     with work_folder(path.parent, f".{backup.id}-read") as private:
         archive = private / "archive"
-        command = ReadCommand((program, "--file=/dev/null", str(archive)), private, timeout=_LONGEST_S)
+        command = ReadCommand(
+            (program, "--format=custom", "--file=/dev/null", str(archive)), private, timeout=_LONGEST_S
+        )
         try:
             async with offered(backup, archive):
                 output = await doors.executor.query(command)

@@ -51,7 +51,7 @@ def restore_command(
     """The pg_restore that loads `work/archive` as `work/restore.list` says, all or nothing."""
     name = url.database.replace("\\", "\\\\").replace("'", "\\'")
     argv = (
-        found.path("pg_restore"), "--exit-on-error", "--single-transaction", "--no-password", *options,
+        found.path("pg_restore"), "--exit-on-error", "--single-transaction", "--no-password", "--format=custom", *options,
         f"--use-list={work / 'restore.list'}", f"--dbname=dbname='{name}'", str(work / "archive"),
     )  # fmt: skip
     env = programs.client_environment(url, work / "pgpass")
@@ -86,7 +86,7 @@ async def write_list(
         BackupError: `backup_not_restorable` when the table of contents cannot be read.
     """
     archive = work / "archive"
-    command = ReadCommand((found.path("pg_restore"), "--list", str(archive)), work, timeout=_LIST_S)
+    command = ReadCommand((found.path("pg_restore"), "--format=custom", "--list", str(archive)), work, timeout=_LIST_S)
     async with offered(backup, archive):
         output = await doors.executor.query(command)
     if output.exit_code != 0 or output.truncated:
@@ -251,9 +251,8 @@ def _create(session: ChangeSession, name: str, options: str) -> None:
         session.run(f"CREATE DATABASE {name} {options}")
     except ConnectionFailed:
         encoding = re.search(r"ENCODING '[\w-]+'", options)
-        session.run(
-            f"CREATE DATABASE {name} TEMPLATE template0 {encoding.group() if encoding else ''} LC_COLLATE 'C' LC_CTYPE 'C'"
-        )
+        plain = "LC_COLLATE 'C' LC_CTYPE 'C'"
+        session.run(f"CREATE DATABASE {name} TEMPLATE template0 {encoding.group() if encoding else ''} {plain}")
 
 
 def _like_hosted(session: ChangeSession, role: str) -> str:

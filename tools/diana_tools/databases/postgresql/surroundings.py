@@ -37,7 +37,7 @@ GROUP BY 1, 2 ORDER BY 1, 2
 """
 _DATABASE = """
 SELECT pg_catalog.pg_encoding_to_char(d.encoding), d.datcollate, d.datctype, coalesce(j ->> 'datlocprovider', 'c'),
-  coalesce(j ->> 'datlocale', j ->> 'daticulocale', '),
+  coalesce(j ->> 'datlocale', j ->> 'daticulocale', ''),
   d.datname, pg_catalog.pg_get_userbyid(d.datdba), d.datconnlimit,
   d.datacl IS NOT NULL
 FROM pg_catalog.pg_database d CROSS JOIN LATERAL to_jsonb(d) AS j WHERE d.datname = current_database()
@@ -48,7 +48,7 @@ FROM pg_catalog.pg_database d CROSS JOIN LATERAL aclexplode(d.datacl) AS a
 WHERE d.datname = current_database() ORDER BY 1, 2
 """
 _SETTINGS = """
-SELECT coalesce(pg_catalog.pg_get_userbyid(nullif(s.setrole, 0)), '), s.setdatabase <> 0, c
+SELECT coalesce(pg_catalog.pg_get_userbyid(nullif(s.setrole, 0)), ''), s.setdatabase <> 0, c
 FROM pg_catalog.pg_db_role_setting s
 CROSS JOIN LATERAL unnest(s.setconfig) AS c
 WHERE s.setdatabase IN (0, (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())) ORDER BY 1, 2, 3
