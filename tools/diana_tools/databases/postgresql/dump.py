@@ -74,7 +74,7 @@ async def _in_snapshot(
     doors: Doors, request: BackupRequest, session: ReadSession, progress: Callable[[int], None]
 ) -> Backup:
     if session.greeted_pid() != session.one("SELECT pg_catalog.pg_backend_pid()"):
-        raise BackupError("pooler_in_between", {"place": request.url.address.place})
+        raise BackupError("pooler_in_between", {"place": request.url.address.place, "error": "backend pid"})
     server = str(session.one("SHOW server_version"))
     found = programs_for(server)
     size = int(str(session.one("SELECT pg_catalog.pg_database_size(current_database())")))
@@ -103,7 +103,7 @@ def _command(found: programs.Programs, request: BackupRequest, snapshot: str, pr
     try:
         programs.write_passfile(passfile, request.url.password)
     except ValueError:
-        raise BackupError("password_line_break", {"place": request.url.address.place}) from None
+        raise BackupError("password_line_break", {"place": request.url.address.place, "error": "pgpass"}) from None
     argv = (
         found.path("pg_dump"), "-Fc", "--compress=zstd:3" if found.zstd else "--compress=0", "--no-password",
         f"--lock-wait-timeout={_LOCK_WAIT_MS}", f"--snapshot={snapshot}",

@@ -103,7 +103,7 @@ async def restore(doors: Doors, url: DatabaseUrl, backup: Backup, folder: Path, 
     oid is another one afterwards. Once begun it goes to its end, also when the caller is cancelled.
 
     Raises:
-        ChangeFailed: `identity_changed`, `restore_failed`: nothing was changed. `restore_swap_failed`: the restored
+        ChangeFailed: `database_changed`, `restore_failed`: nothing was changed. `restore_swap_failed`: the restored
             copy is there under the name in `side`, the database itself was not changed. `restore_settings_failed`:
             it was restored, but the settings in `statements` are not those of the backup.
     """
@@ -154,7 +154,7 @@ def _same_identity(doors: Doors, url: DatabaseUrl, grant: Grant) -> None:
             raise
         return
     if found.digest != grant.operation.identity:
-        raise ChangeFailed("identity_changed", {"place": url.address.place})
+        raise ChangeFailed("database_changed", {"place": url.address.place})
 
 
 def _create(this: _Restore) -> None:
