@@ -71,7 +71,9 @@ _SINGLE = {
 }
 # Length of the text form, for what turns into text without loss.
 _TEXT_FORM = {"uuid": 36, "boolean": 5, "date": 10, "inet": 49, "cidr": 49}
-_SHAPE = re.compile(r"^\s*([a-z_][\w .$]*?)\s*(?:\(([^()]*)\))?\s*((?:with|without) time zone)?\s*(unsigned)?\s*(\[\])*\s*$")
+_SHAPE = re.compile(
+    r"^\s*([a-z_][\w .$]*?)\s*(?:\(([^()]*)\))?\s*((?:with|without) time zone)?\s*(unsigned)?\s*(\[\])*\s*$"
+)
 _ENUM = re.compile(r"^\s*enum\s*\((.*)\)\s*$", re.I | re.S)
 
 
@@ -89,7 +91,7 @@ class SqlType:
 
 
 def parse_type(text: str) -> SqlType:
-    """Read a type as any of the dialects, SQLAlchemy or a catalogue spell it; unknown ones are a family of their own."""
+    """Read a type as any dialect, SQLAlchemy or a catalogue spells it; an unknown one is a family of its own."""
     enum = _ENUM.match(text)
     if enum:
         members = tuple(part.strip().strip("'\"") for part in enum.group(1).split(","))

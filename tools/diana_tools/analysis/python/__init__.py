@@ -1,0 +1,1 @@
+"""Reading Alembic migrations as Python text: evaluated statically, never imported or executed."""

@@ -1,0 +1,179 @@
+"""Calls: followed where they lead to Alembic, SQLAlchemy or the same file; a gap where they lead anywhere else."""
+
+from __future__ import annotations
+
+import ast
+import sys
+
+from diana_tools.analysis.python import builtin, objects
+from diana_tools.analysis.python.answers import either, listed, paired
+from diana_tools.analysis.python.kinds import column_type
+from diana_tools.analysis.python.methods import invoke
+from diana_tools.analysis.python.operations import operate
+from diana_tools.analysis.python.run import Run
+from diana_tools.analysis.python.values import (
+    DATA,
+    Arguments,
+    Bind,
+    Choice,
+    Class,
+    Context,
+    Function,
+    Imported,
+    Instance,
+    Method,
+    Plain,
+    Row,
+    Scope,
+    Text,
+    Type,
+    Unknown,
+    Value,
+)
+
+_OP = ("alembic.op.", "alembic.operations.Operations.", "flask_migrate.op.")
+_SQLALCHEMY = frozenset({"sqlalchemy", "sqlmodel", "sqlalchemy_utils", "geoalchemy2", "advanced_alchemy", "pgvector"})
+_MOST_ARGUMENTS = 200
+# Parts of the standard library that reach files, processes, networks or other code.
+_REACHING = frozenset(
+    {
+        "asyncio", "code", "concurrent", "ctypes", "ftplib", "http", "importlib", "multiprocessing", "pickle", "pty",
+        "runpy", "shelve", "shutil", "signal", "smtplib", "socket", "sqlite3", "subprocess", "telnetlib", "threading",
+        "urllib", "xmlrpc",
+    }
+)  # fmt: skip
+_OS_HARMLESS = frozenset({"getenv", "get", "getcwd", "listdir", "join", "dirname", "basename", "abspath", "exists"})
+
+
+def call(run: Run, node: ast.Call, scope: Scope) -> Value:
+    """What a call returns; everything it does on the way is remembered."""
+    callee = run.evaluate(run, node.func, scope)
+    typing = isinstance(callee, (Imported, Method)) and _takes_types(callee)
+    run.typing += typing
+    try:
+        given = arguments(run, node, scope)
+    finally:
+        run.typing -= typing
+    return apply(run, callee, given, node)
+
+
+def _takes_types(callee: Imported | Method) -> bool:
+    if isinstance(callee, Method):
+        return isinstance(callee.receiver, (Type, Imported)) or callee.name in ("alter_column", "add_column")
+    return callee.path.startswith(("sqlalchemy.", "alembic.op."))
+
+
+def arguments(run: Run, node: ast.Call, scope: Scope) -> Arguments:
+    """The arguments of a call, evaluated, with `*` and `**` taken apart where they are known."""
+    positional: list[Value] = []
+    keywords: list[tuple[str, Value]] = []
+    loose = len(node.args) + len(node.keywords) > _MOST_ARGUMENTS * 10
+    for part in node.args:
+        starred = isinstance(part, ast.Starred)
+        value = run.evaluate(run, part.value if starred else part, scope)
+        items = listed(value)
+        if not starred:
+            positional.append(value)
+        elif items is not None:
+            positional += items
+        else:
+            loose = True
+    for keyword in node.keywords:
+        value = run.evaluate(run, keyword.value, scope)
+        if keyword.arg is not None:
+            keywords.append((keyword.arg, value))
+        elif (pairs := paired(value)) is not None:
+            keywords += [(key.text, inner) for key, inner in pairs if isinstance(key, Text)]
+        else:
+            loose = True
+    return Arguments(tuple(positional), tuple(keywords), loose)
+
+
+def apply(run: Run, callee: Value, given: Arguments, node: ast.AST) -> Value:
+    """Call a value."""
+    if isinstance(callee, Function):
+        return run.inline(run, callee, given)
+    if isinstance(callee, Imported):
+        return _imported(run, callee, given, node)
+    if isinstance(callee, Method):
+        return invoke(run, callee.receiver, callee.name, given, node)
+    if isinstance(callee, Class):
+        return Row(callee.table, fresh=True) if callee.table else DATA if callee.enum else Instance()
+    if isinstance(callee, Choice):
+        return _one_of(run, callee, given, node)
+    if isinstance(callee, (Type, Bind)):
+        return callee
+    run.gap("AC002.imported_call" if isinstance(callee, Unknown) and callee.foreign else "AC002.unknown_call", node)
+    return DATA
+
+
+def _one_of(run: Run, callee: Choice, given: Arguments, node: ast.AST) -> Value:
+    found: Value | None = None
+    with run.maybe():
+        for option in callee.options:
+            value = apply(run, option, given, node)
+            found = value if found is None else either(found, value)
+    return found or DATA
+
+
+def _imported(run: Run, callee: Imported, given: Arguments, node: ast.AST) -> Value:
+    root, _, rest = callee.path.partition(".")
+    if callee.path.startswith(_OP):
+        return operate(run, callee.last, given, node)
+    if root == "alembic":
+        return _alembic(run, callee, node)
+    if root in _SQLALCHEMY:
+        return objects.construct(run, callee, given, node)
+    if root == "builtins":
+        return builtin.call(run, rest, given, node)
+    if root in sys.stdlib_module_names:
+        return _standard(run, callee, given, node)
+    return _foreign(run, callee, given, node)
+
+
+def _alembic(run: Run, callee: Imported, node: ast.AST) -> Value:
+    if callee.last in ("is_offline_mode",):
+        return Plain(False)
+    if callee.last in ("get_bind",):
+        return Bind()
+    if callee.path.startswith("alembic.context."):
+        return Context("context") if callee.last in ("get_context", "begin_transaction") else DATA
+    run.gap("AC002.custom_operation", node)
+    return DATA
+
+
+def _standard(run: Run, callee: Imported, given: Arguments, node: ast.AST) -> Value:
+    root = callee.path.partition(".")[0]
+    if callee.path in ("textwrap.dedent", "inspect.cleandoc"):
+        return builtin.dedent(given.get(0))
+    if root in _REACHING or (root == "os" and callee.last not in _OS_HARMLESS):
+        run.gap("AC002.outside", node)
+        return Unknown(foreign=root == "importlib")
+    handed_over(run, given, node)
+    return DATA
+
+
+def handed_over(run: Run, given: Arguments, node: ast.AST) -> None:
+    """Code that we do not follow gets something: a function may be called, a connection be used."""
+    for value in given.every():
+        for part in listed(value) or (value,):
+            if isinstance(part, Function):
+                with run.maybe(looped=True):
+                    run.inline(run, part, Arguments(loose=True))
+            elif _powerful(part):
+                run.gap("AC002.handed_over", node)
+
+
+def _powerful(value: Value) -> bool:
+    if isinstance(value, Imported):
+        return value.path == "alembic.op" or value.path.startswith(_OP)
+    return isinstance(value, (Bind, Method)) and not (isinstance(value, Method) and isinstance(value.receiver, Unknown))
+
+
+def _foreign(run: Run, callee: Imported, given: Arguments, node: ast.AST) -> Value:
+    """A call into the project or another package; a class in the place of a column type is none to follow."""
+    powerful = any(_powerful(value) for value in given.every())
+    if run.typing and callee.last[:1].isupper() and not powerful:
+        return column_type(callee.last, given, run.dialect) or Type(callee.last)
+    run.gap("AC002.imported_call", node)
+    return Unknown(foreign=True)

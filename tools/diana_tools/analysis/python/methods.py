@@ -1,0 +1,213 @@
+"""Methods of connections, sessions, tables, changes, rows and everything else that migrations hold in hand."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import TypeVar
+
+from diana_tools.analysis.python import changes, strings
+from diana_tools.analysis.python.answers import listed, name
+from diana_tools.analysis.python.connections import EXECUTES, of_connection, of_context
+from diana_tools.analysis.python.effects import execute
+from diana_tools.analysis.python.operations import operate
+from diana_tools.analysis.python.run import Run
+from diana_tools.analysis.python.values import (
+    DATA,
+    NONE,
+    Arguments,
+    Batch,
+    Bind,
+    Change,
+    Choice,
+    Class,
+    Condition,
+    Context,
+    Handle,
+    Imported,
+    Instance,
+    Items,
+    Method,
+    Pairs,
+    Row,
+    Rows,
+    Table,
+    Text,
+    Type,
+    Unknown,
+    Value,
+)
+from diana_tools.analysis.statement import UNKNOWN, Action, Column, Statement, Where
+
+_EFFECT_WORDS = """
+drop drop_all delete truncate run unlink rmdir rmtree system popen write write_text write_bytes call apply
+bulk_update drop_table drop_column upgrade downgrade purge
+"""
+_EFFECTS = frozenset(_EFFECT_WORDS.split())
+_ONE_ROW = frozenset({"first", "one", "one_or_none", "fetchone", "get"})
+_GROWING = frozenset({"append", "add", "extend"})
+_LOOKING = frozenset({"index", "count", "copy", "keys", "values", "items", "get"})
+
+
+def invoke(run: Run, receiver: Value, word: str, given: Arguments, node: ast.AST) -> Value:
+    """Call a method; what it returns."""
+    follow = _RECEIVERS.get(type(receiver), _any)
+    return follow(run, receiver, word, given, node)
+
+
+def _any(run: Run, receiver: Value, word: str, given: Arguments, node: ast.AST) -> Value:
+    """A method of something unknown: harmless, unless its name says otherwise or its code was not read."""
+    if word in EXECUTES:
+        return execute(run, given.get(0), node)
+    if isinstance(receiver, Unknown) and receiver.foreign:
+        run.gap("AC002.imported_call", node)
+        return receiver
+    if word in _EFFECTS:
+        run.gap("AC002.unknown_call", node)
+    return DATA
+
+
+def _choice(run: Run, receiver: Choice, word: str, given: Arguments, node: ast.AST) -> Value:
+    with run.maybe():
+        found = [invoke(run, option, word, given, node) for option in receiver.options]
+    return found[0] if len(set(found)) == 1 else DATA
+
+
+def _text(_run: Run, receiver: Text, word: str, given: Arguments, _node: ast.AST) -> Value:
+    return strings.method(receiver, word, given)
+
+
+def _batch(run: Run, receiver: Batch, word: str, given: Arguments, node: ast.AST) -> Value:
+    return operate(run, word, given, node, receiver)
+
+
+def _table(run: Run, receiver: Table, word: str, given: Arguments, node: ast.AST) -> Value:
+    made = changes.of_table(receiver.name, word, given)
+    if made is not None:
+        return made
+    if word == "drop":
+        run.emit(node, Statement(Action.DROP_TABLE, table=receiver.name, kind="table"))
+    elif word == "create":
+        run.emit(node, Statement(Action.CREATE_TABLE, table=receiver.name, columns=receiver.columns, guarded=True))
+    elif word in ("alias", "tometadata", "to_metadata"):
+        return receiver
+    return DATA
+
+
+def _type(run: Run, receiver: Type, word: str, given: Arguments, node: ast.AST) -> Value:
+    if word == "drop":
+        run.emit(node, Statement(Action.DROP_BEHAVIOUR, name=receiver.name or receiver.text, kind="type"))
+    elif word == "with_variant":
+        variant, dialects = given.get(0), [name(value) for value in given.positional[1:]]
+        return variant if run.dialect in dialects and isinstance(variant, Type) else receiver
+    return receiver
+
+
+def _handle(_run: Run, receiver: Handle, word: str, given: Arguments, _node: ast.AST) -> Value:
+    first = given.get(0)
+    if word in ("is_", "isnot", "is_not") and first == NONE:
+        return Condition(Where.SOME, (receiver.name,), (receiver.name,) if word == "is_" else ())
+    if word in ("like", "ilike") and isinstance(first, Text) and first.text == "%":
+        return Condition(Where.ALWAYS)
+    if word in ("label", "cast", "asc", "desc", "distinct"):
+        return receiver
+    return Condition(Where.SOME, (receiver.name,))
+
+
+def _rows(_run: Run, receiver: Rows, word: str, _given: Arguments, _node: ast.AST) -> Value:
+    return Row(receiver.table) if word in _ONE_ROW else receiver
+
+
+def _class(run: Run, receiver: Class, word: str, given: Arguments, node: ast.AST) -> Value:
+    if receiver.enum:
+        return DATA
+    run.gap("AC002.unknown_call", node)
+    return DATA
+
+
+def _instance(run: Run, _receiver: Instance, _word: str, _given: Arguments, node: ast.AST) -> Value:
+    run.gap("AC002.unknown_call", node)
+    return DATA
+
+
+def _method(run: Run, receiver: Method, word: str, given: Arguments, node: ast.AST) -> Value:
+    """`Model.query.filter(...)`, `Base.metadata.drop_all(...)`, `row.name.strip()`."""
+    if isinstance(receiver.receiver, Class) and receiver.name == "query":
+        query = Change(Action.READ, receiver.receiver.table, query=True)
+        return changes.of_change(run, query, word, given, node)
+    if isinstance(receiver.receiver, Class) and receiver.name == "metadata":
+        return of_context(run, Context("metadata"), word, given, node)
+    return _any(run, receiver.receiver, word, given, node)
+
+
+def _items(run: Run, receiver: Items | Pairs, word: str, given: Arguments, _node: ast.AST) -> Value:
+    """Methods of lists and dictionaries: those that change them count, unless nobody knows whether they run."""
+    if word in _LOOKING:
+        return _looked(receiver, word, given)
+    if isinstance(receiver, Items) and receiver.known and word in _GROWING and not run.unsure:
+        added = listed(given.get(0)) if word == "extend" else given.positional[:1]
+        if added is not None and len(receiver.items) + len(added) < 5_000:
+            receiver.items += added
+            return NONE
+    receiver.forget()
+    return DATA
+
+
+def _looked(receiver: Items | Pairs, word: str, given: Arguments) -> Value:
+    if isinstance(receiver, Items) or not receiver.known:
+        return Items(receiver.items, receiver.known) if isinstance(receiver, Items) and word == "copy" else DATA
+    if word == "get":
+        key = given.get(0)
+        return (receiver.get(key.text) or given.get(1) or NONE) if isinstance(key, Text) and not key.holes else DATA
+    if word == "items":
+        return Items(tuple(Items(pair) for pair in receiver.pairs))
+    if word in ("keys", "values"):
+        return Items(tuple(pair[word == "values"] for pair in receiver.pairs))
+    return Pairs(receiver.pairs) if word == "copy" else DATA
+
+
+def written(run: Run, holder: Value, attribute: str, value: Value, node: ast.AST) -> None:
+    """`holder.attribute = value`: on a mapped object it is an update, on a module it changes other code."""
+    if isinstance(holder, Imported):
+        run.gap("AC002.outside", node)
+        return
+    known = isinstance(holder, Row) and not holder.fresh
+    if not known and not (isinstance(holder, (Unknown, Method)) and run.sessions):
+        return
+    table = holder.table if isinstance(holder, Row) and holder.table else UNKNOWN
+    column = Column(attribute, source=value.name if isinstance(value, Handle) else "")
+    run.emit(node, Statement(Action.UPDATE, table=table, where=Where.SOME, columns=(column,)))
+
+
+_Follow = Callable[[Run, Value, str, Arguments, ast.AST], Value]
+_Kind = TypeVar("_Kind")
+
+
+def _on(kind: type[_Kind], follow: Callable[[Run, _Kind, str, Arguments, ast.AST], Value]) -> tuple[type, _Follow]:
+    """What follows the methods of one kind of value, together with that kind."""
+
+    def checked(run: Run, receiver: Value, word: str, given: Arguments, node: ast.AST) -> Value:
+        return follow(run, receiver, word, given, node) if isinstance(receiver, kind) else DATA
+
+    return kind, checked
+
+
+_RECEIVERS: dict[type, _Follow] = dict(
+    (
+        _on(Choice, _choice),
+        _on(Text, _text),
+        _on(Bind, of_connection),
+        _on(Context, of_context),
+        _on(Batch, _batch),
+        _on(Table, _table),
+        _on(Change, changes.of_change),
+        _on(Type, _type),
+        _on(Handle, _handle),
+        _on(Rows, _rows),
+        _on(Class, _class),
+        _on(Instance, _instance),
+        _on(Method, _method),
+        _on(Items, _items),
+        _on(Pairs, _items),
+    )
+)

@@ -1,0 +1,200 @@
+"""What SQLAlchemy's functions and classes make: tables, columns, types, conditions, changes, sessions."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+
+from diana_tools.analysis.python import conditions
+from diana_tools.analysis.python.answers import listed, name, options, truth
+from diana_tools.analysis.python.kinds import column_type, element
+from diana_tools.analysis.python.operations import declared
+from diana_tools.analysis.python.run import Run
+from diana_tools.analysis.python.values import (
+    DATA,
+    NONE,
+    Arguments,
+    Bind,
+    Change,
+    Class,
+    Condition,
+    Context,
+    Definer,
+    Definition,
+    Handle,
+    Imported,
+    Key,
+    Table,
+    Text,
+    Type,
+    Value,
+)
+from diana_tools.analysis.statement import UNKNOWN, Action, Column, ForeignKey, Where
+
+_CHANGES = {"delete": Action.DELETE, "update": Action.UPDATE, "insert": Action.INSERT}
+_SESSIONS = frozenset({"Session", "sessionmaker", "scoped_session", "AsyncSession"})
+_ENGINES = frozenset({"create_engine", "engine_from_config", "create_async_engine"})
+_DEFINERS = {
+    "DropTable": (Action.DROP_TABLE, "table"),
+    "DropSchema": (Action.DROP_SCHEMA, "schema"),
+    "DropSequence": (Action.DROP_SEQUENCE, "sequence"),
+    "DropView": (Action.DROP_VIEW, "view"),
+    "DropIndex": (Action.DROP_INDEX, "index"),
+    "DropConstraint": (Action.DROP_CONSTRAINT, ""),
+    "CreateTable": (Action.CREATE_TABLE, "table"),
+    "CreateSchema": (Action.CREATE_OTHER, "schema"),
+    "CreateSequence": (Action.CREATE_OTHER, "sequence"),
+    "CreateIndex": (Action.CREATE_INDEX, "index"),
+}
+
+
+def construct(run: Run, callee: Imported, given: Arguments, node: ast.AST) -> Value:
+    """What a call into SQLAlchemy gives; what nobody knows is a type where its name begins with a capital."""
+    word = callee.last
+    if ".func." in callee.path:
+        return DATA
+    made = _MAKERS.get(word)
+    if made is not None:
+        return made(run, given)
+    if word in _CHANGES:
+        return Change(_CHANGES[word], name(given.get(0)) if given.positional else UNKNOWN)
+    if word in _SESSIONS:
+        run.sessions = True
+        return Bind("session")
+    if word in _ENGINES:
+        run.gap("AC002.own_connection", node)
+        return Bind()
+    if word in _DEFINERS:
+        action, kind = _DEFINERS[word]
+        return _definer(action, kind, given)
+    if word[:1].isupper():
+        return column_type(word, given, run.dialect) or Type(word)
+    return DATA
+
+
+def _text(_run: Run, given: Arguments) -> Value:
+    return given.get(0, "text") or DATA
+
+
+def _table(_run: Run, given: Arguments) -> Value:
+    columns, _ = declared(given.positional[1:])
+    schema = given.get(-1, "schema")
+    label = name(given.get(0, "name"))
+    known = schema is not None and schema != NONE and label != UNKNOWN
+    return Table(f"{name(schema)}.{label}" if known else label, columns)
+
+
+def _column(run: Run, given: Arguments) -> Value:
+    first, values = given.get(0, "name"), given.positional
+    label = name(first) if isinstance(first, Text) else UNKNOWN
+    kinds = [value for value in values if isinstance(value, (Type, Class)) or _is_type(value)]
+    kind = given.get(-1, "type_") or (kinds[0] if kinds else None)
+    keys = tuple(ForeignKey(value.table, value.on_delete) for value in values if isinstance(value, Key))
+    primary = truth(given.get(-1, "primary_key")) is True
+    nullable = truth(given.get(-1, "nullable"))
+    default = given.get(-1, "server_default")
+    generated = any(isinstance(value, Context) and value.kind == "generated" for value in values)
+    return Definition(
+        Column(
+            label,
+            element(kind, run.dialect).text,
+            nullable=not primary if nullable is None else nullable,
+            default=primary or generated or (default is not None and default != NONE),
+            keys=keys,
+        )
+    )
+
+
+def _is_type(value: Value) -> bool:
+    return isinstance(value, Imported) and value.last[:1].isupper()
+
+
+def _key(_run: Run, given: Arguments) -> Value:
+    return _pointing(given.get(0, "column"), given)
+
+
+def _key_constraint(_run: Run, given: Arguments) -> Value:
+    there = listed(given.get(1, "refcolumns"))
+    return _pointing(there[0] if there else None, given)
+
+
+def _pointing(target: Value | None, given: Arguments) -> Value:
+    on_delete = given.get(-1, "ondelete")
+    action = name(on_delete).upper() if on_delete is not None and on_delete != NONE else ""
+    if isinstance(target, Handle):
+        return Key(target.table, action)
+    return Key(name(target).rpartition(".")[0] or UNKNOWN, action)
+
+
+def _generated(_run: Run, _given: Arguments) -> Value:
+    return Context("generated")
+
+
+def _and(_run: Run, given: Arguments) -> Value:
+    return conditions.joined(given.positional, every=True)
+
+
+def _or(_run: Run, given: Arguments) -> Value:
+    return conditions.joined(given.positional, every=False)
+
+
+def _not(_run: Run, given: Arguments) -> Value:
+    return conditions.negated(given.get(0) or DATA)
+
+
+def _true(_run: Run, _given: Arguments) -> Value:
+    return Condition(Where.ALWAYS)
+
+
+def _select(_run: Run, given: Arguments) -> Value:
+    tables = [value.table if isinstance(value, Handle) else name(value) for value in given.positional[:1]]
+    known = [table for table in tables if table != UNKNOWN]
+    return Change(Action.READ, known[0] if known else "")
+
+
+def _inspect(_run: Run, _given: Arguments) -> Value:
+    return Context("inspector")
+
+
+def _metadata(_run: Run, _given: Arguments) -> Value:
+    return Context("metadata")
+
+
+def _definer(action: Action, kind: str, given: Arguments) -> Value:
+    found = list(options(given.get(0)))
+    label = name(given.get(0))
+    if found and isinstance(found[0], Definer):
+        label = found[0].name
+    cascade = truth(given.get(-1, "cascade")) is True
+    if action in (Action.DROP_TABLE, Action.CREATE_TABLE):
+        return Definer(action, table=label, kind=kind, cascade=cascade)
+    return Definer(action, name=label, kind=kind, cascade=cascade)
+
+
+def _sequence(_run: Run, given: Arguments) -> Value:
+    return Text(name(given.get(0, "name")))
+
+
+_MAKERS: dict[str, Callable[[Run, Arguments], Value]] = {
+    "text": _text,
+    "DDL": _text,
+    "literal_column": _text,
+    "quoted_name": _text,
+    "table": _table,
+    "Table": _table,
+    "column": _column,
+    "Column": _column,
+    "mapped_column": _column,
+    "ForeignKey": _key,
+    "ForeignKeyConstraint": _key_constraint,
+    "Computed": _generated,
+    "Identity": _generated,
+    "and_": _and,
+    "or_": _or,
+    "not_": _not,
+    "true": _true,
+    "select": _select,
+    "inspect": _inspect,
+    "MetaData": _metadata,
+    "Sequence": _sequence,
+}

@@ -1,0 +1,40 @@
+"""Functions that a SELECT may run for their value: they change no row (PostgreSQL manual, chapter 9)."""
+
+from __future__ import annotations
+
+_NAMES = """
+abs age array_agg array_append array_length array_position array_to_json array_to_string avg bit_and bit_or
+bool_and bool_or btrim ceil ceiling char_length clock_timestamp coalesce col_description concat concat_ws count
+current_catalog current_database current_query current_schema current_schemas current_setting current_timestamp
+current_user currval date_bin date_part date_trunc decode dense_rank encode every exists extract first_value floor
+format format_type gen_random_uuid generate_series generate_subscripts getdatabaseencoding greatest ifnull iif
+inet_client_addr inet_server_addr inet_server_port initcap instr isfinite julianday lag last_insert_rowid last_value
+lastval lead least left length lower lpad ltrim make_date make_interval make_timestamp max md5 min mod now nextval
+ntile nullif num_nulls obj_description octet_length overlay pg_advisory_lock pg_advisory_unlock
+pg_advisory_unlock_all pg_advisory_xact_lock pg_backend_pid pg_column_size pg_database_size pg_is_in_recovery
+pg_notify pg_postmaster_start_time pg_relation_size pg_size_pretty pg_sleep pg_table_is_visible pg_table_size
+pg_total_relation_size pg_try_advisory_lock pg_try_advisory_xact_lock pg_type_is_visible pg_typeof position power
+printf quote quote_ident quote_literal quote_nullable random rank repeat replace reverse right round row_number
+row_to_json rpad rtrim setseed sha224 sha256 sha384 sha512 shobj_description sign split_part sqlite_version sqrt
+starts_with statement_timestamp strftime string_agg string_to_array strpos substr substring sum timeofday
+timezone to_char to_date to_hex to_json to_jsonb to_number to_regclass to_regproc to_regtype to_timestamp
+to_tsquery to_tsvector total total_changes transaction_timestamp translate trim trunc txid_current typeof unicode
+unnest upper uuid_generate_v1 uuid_generate_v4 version width_bucket hex glob like likely date time datetime changes
+addgeometrycolumn postgis_version
+"""
+KNOWN = frozenset(_NAMES.split())
+_FAMILIES = ("json_", "jsonb_", "regexp_", "pg_get_", "pg_stat_", "has_", "percentile_", "st_")
+
+_ESCAPES_WORDS = """
+lo_export lo_import lo_unlink pg_read_file pg_read_binary_file pg_ls_dir pg_file_write pg_file_unlink
+pg_file_rename pg_execute_server_program dblink dblink_exec dblink_connect dblink_connect_u dblink_send_query
+http http_get http_post http_put http_delete load_extension readfile writefile edit fsdir sys_exec sys_eval
+xp_cmdshell pg_terminate_backend pg_cancel_backend pg_reload_conf pg_drop_replication_slot
+"""
+ESCAPES = frozenset(_ESCAPES_WORDS.split())
+"""Functions that reach files, networks, other sessions or the system (SE003)."""
+
+
+def harmless(function: str) -> bool:
+    """Whether a function is known to be run for its value alone."""
+    return function in KNOWN or function.startswith(_FAMILIES)
