@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import sqlite3
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
@@ -13,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
+from diana_tools.connection_codes import failure
 from diana_tools.domain import DatabaseUrl
 from diana_tools.errors import ChangeFailed, ConnectionFailed, LockHeld
 from diana_tools.permit import Operation, Permit, Redeemer, Use
-from diana_tools.redaction import redact
 
 if TYPE_CHECKING:
     from psycopg import Connection as PsycopgConnection
@@ -29,34 +28,7 @@ RawRow = tuple[int | float | bytes | bytearray | None, ...]
 _STATEMENT_TIMEOUT_MS = 30_000
 _CONNECT_TIMEOUT_S = 10
 _SQLITE_PATIENCE_S = 5.0
-
-_CODES = (
-    (r"refused|could not connect|Network is unreachable|No route to host|timeout expired", "connection_refused"),
-    (r"password authentication failed|no password supplied|authentication failed", "wrong_password"),
-    (r"database \"?.*\"? does not exist", "no_such_database"),
-    (r"unsupported startup parameter", "pooler_in_between"),
-    (r"too many clients|too many connections|remaining connection slots", "connections_exhausted"),
-    (r"the database system is (?:starting up|shutting down|in recovery|not yet accepting)", "server_not_ready"),
-    (r"no pg_hba.conf entry|is not permitted to log in|does not support SSL|SSL is required", "server_refuses"),
-    (r"due to (?:statement|lock) timeout", "statement_timed_out"),
-    (r"permission denied (?:for|to)|must be (?:owner|superuser|able to)|only superusers?", "rights_missing"),
-    (r"file is not a database|file is encrypted", "not_a_database"),
-    (r"could not translate host name|Name or service not known|resolve host", "host_unknown"),
-    (r"unable to open database file|permission denied", "database_unreadable"),
-    (r"database (table )?is locked", "database_locked"),
-    (r"attempt to write a readonly database", "database_unsettled"),
-    (r"database or disk is full", "disk_full"),
-)  # fmt: skip
-
-
-def failure(error: Exception, url: DatabaseUrl) -> ConnectionFailed:
-    """Turn a driver's error into a code and its first line, without any secret."""
-    words = redact(str(getattr(error, "orig", None) or error), (url.password,)).strip()
-    first = words.splitlines()[0] if words else type(error).__name__
-    for pattern, code in _CODES:
-        if re.search(pattern, words, re.IGNORECASE):
-            return ConnectionFailed(code, {"place": url.address.place, "error": first[:300]})
-    return ConnectionFailed("connection_failed", {"place": url.address.place, "error": first[:300]})
+_OWN_MARK = 0x4449414E
 
 
 class ReadSession:
@@ -394,3 +366,23 @@ def _copy_pages(
         source.backup(target, pages=2000, progress=step)
     except sqlite3.Error as error:
         raise failure(error, url) from None
+
+
+def own_file(path: Path) -> Engine:
+    """Diana's own file of state, which exists; it carries her mark, so that no target is ever opened here.
+
+    Raises:
+        ConnectionFailed: `not_dianas_file` for anything else, `not_a_database` for what is none.
+    """
+    from sqlalchemy import NullPool, create_engine
+
+    try:
+        with closing(_open_sqlite(path, "rw")) as connection:
+            mark = int(connection.execute("PRAGMA application_id").fetchone()[0])
+            if mark == 0 and connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
+                connection.execute(f"PRAGMA application_id = {_OWN_MARK}")
+            elif mark != _OWN_MARK:
+                raise ConnectionFailed("not_dianas_file", {"place": str(path), "error": ""})
+    except sqlite3.Error as error:
+        raise failure(error, DatabaseUrl("sqlite", "", "", None, str(path))) from None
+    return create_engine("sqlite+pysqlite://", creator=lambda: _open_sqlite(path, "rw"), poolclass=NullPool)
