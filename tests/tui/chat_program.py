@@ -10,11 +10,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from diana_agent import events as ev  # noqa: E402 - the tests' folder comes first
-from diana_agent.tui.app import run_chat  # noqa: E402
-from diana_prompts.catalogue import Catalogue  # noqa: E402
-from tui import scenes as s  # noqa: E402
-from tui.fake_talk import FakeTalk, Line, Scene  # noqa: E402
+from diana_agent import events as ev
+from diana_agent.tui.app import run_chat
+from diana_prompts.catalogue import Catalogue
+from tui import scenes as s
+from tui.fake_talk import FakeTalk, Line, Scene
 
 SCENES: dict[str, list[Scene]] = {
     "confirm": [

@@ -179,7 +179,7 @@ def phrase_question(*, facts: int = 0) -> Question:
         "alembic 1.18.4 on postgresql db.internal:5432/billing, eu-prod (production)",
         "DROP TABLE legacy_tokens: 48,211 rows, no undo in the migration",
         "ALTER amount TYPE integer: 1,204 of 90,412 values have a fraction",
-        "Backup backup-billing-20261124T093005Z-r1.dump, 412.3 MB, restored elsewhere and compared; copy s3-eu verified",
+        "Backup backup-billing-20261124T093005Z-r1.dump, 412.3 MB, restored and compared; copy s3-eu verified",
         "Way back: the engine undoes the whole run by itself",
     )
     return Question(
@@ -227,13 +227,16 @@ def migrated() -> list[Act]:
     checks = tuple(
         Check(name, passed=True, critical=name == "connectivity", expected="", found=found)
         for name, found in (
-            ("history", "d902e1aa55c3"), ("schema", "as rehearsed"), ("data", "138,623 rows"), ("connectivity", "9 tables"),
+            ("history", "d902e1aa55c3"), ("schema", "as rehearsed"), ("data", "138,623 rows"),
+            ("connectivity", "9 tables"),
         )
     )  # fmt: skip
     return [
         ev.ChangeFinished(
             permit="p1", act="apply",
-            result=ChangeResult(0, 36.2, "applied", tuple(one.name for one in PENDING), (), log="/state/runs/p1/output.log"),
+            result=ChangeResult(
+                0, 36.2, "applied", tuple(one.name for one in PENDING), (), log="/state/runs/p1/output.log"
+            ),
         ),
         ev.StepLeft(step=7, outcome="done", seconds=37),
         ev.StepEntered(step=8),

@@ -74,6 +74,10 @@ class ChatApp(App[int]):
         """Diana's own colours, for themes that do not bring them."""
         return fallbacks(self.current_theme)
 
+    def on_mount(self) -> None:
+        """Nothing blinks where moving things are unwanted."""
+        self.chat.prompt.cursor_blink = self.animation_level != "none"
+
     def on_ready(self) -> None:
         """The first frame is on its way; nothing heavy was loaded for it."""
         self.call_after_refresh(self._wake)

@@ -222,7 +222,8 @@ class Story:
     @_draw.register
     def _(self, event: ev.ChangeStarted) -> None:
         if self._running is not None:
-            self._running.explain(shlex.join(event.argv))
+            program, *rest = event.argv or ("",)
+            self._running.explain(shlex.join([program.rsplit("/", 1)[-1], *rest]))
 
     @_draw.register
     def _(self, event: ev.ChangeFinished) -> None:

@@ -182,7 +182,7 @@ class YesNoScreen(QuestionScreen):
 
     def action_aim(self, which: str) -> None:
         """Move to a button."""
-        self.query_one(f"#{which}", Button).focus()
+        self.set_focus(self.query_one(f"#{which}", Button))
 
     def action_other(self) -> None:
         """Move to the other button."""

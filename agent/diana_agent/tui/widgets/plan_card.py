@@ -139,7 +139,7 @@ class PlanCard(Lines):
         kind = "values" if "." in finding.object else "rows"
         if loss is None or loss.rows is None:
             why = words.code(loss.why, "loss") if loss is not None and loss.why else ""
-            return styled(f"▲ {words('risk.uncounted')}", "bold $bad") + styled(f" {why}" if why else "", "$quiet")
+            return styled(f"▲ {words('risk.uncounted')}", "bold $bad") + styled(f" ({why})" if why else "", "$quiet")
         if loss.rows == 0:
             return styled(f"▲ {words(f'risk.empty_{kind}')}", "$running")
         lost = words(f"risk.loses_{kind}", count=f"{loss.rows:,}")
