@@ -19,7 +19,8 @@ def migration_of(said: str, plan: Plan | None) -> Migration | None:
     words = words_of(said)
     for word in words:
         for one in plan.pending:
-            if len(word) >= 4 and (one.id.casefold().startswith(word) or word in words_of(one.name.replace("_", " "))):
+            parts = (*words_of(one.name), *words_of(one.name.replace("_", " ")))
+            if len(word) >= 4 and (one.id.casefold().startswith(word) or word in parts):
                 return one
     places = [_ORDER[word] for word in words if word in _ORDER]
     if places and places[0] < len(plan.pending):

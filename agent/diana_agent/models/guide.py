@@ -50,7 +50,8 @@ class Guide:
         last = self.view.last
         if last is not None and not last.well and last.verb not in ("facts", "read_migration"):
             return self._stopped(last, facts)
-        if intent is Intent.GO or (intent is Intent.ROLLBACK and self._down(facts)):
+        ran = any("state" in seen.body for seen in self.view.here)
+        if intent is Intent.GO or (intent is Intent.ROLLBACK and (ran or self._down(facts))):
             return self._run(facts)
         if intent in TARGETS:
             return self._toward(TARGETS[intent], facts)
@@ -64,16 +65,20 @@ class Guide:
         if last is not None and last.plans:
             return self._shown(last, facts)
         verb = view.following[0]
-        changed = bool(view.all) and view.all[-1].outcome.reason == "plan_changed"
-        if changed and "plan" in view.following and not self._down(facts):
+        if self._changed_plan(facts) or (verb in ("migrate", "rollback") and not any(seen.plans for seen in view.all)):
             verb = "plan"
         if verb == "report" and self._told(facts):
             return Move(self._closing(facts))
         if verb == "rollback" and not self._down(facts):
             return Move(self._closing(facts))
-        if verb in RUN and verb not in view.called and verb in self.verbs:
+        if verb in RUN and verb in view.following and verb not in view.called and verb in self.verbs:
             return self._call(verb, facts)
         return Move(self._closing(facts))
+
+    def _changed_plan(self, facts: Facts) -> bool:
+        """Whether the plan that was shown is not the one that would run now; a way down is planned by `rollback`."""
+        changed = bool(self.view.all) and self.view.all[-1].outcome.reason == "plan_changed"
+        return changed and "plan" in self.view.following and not self._down(facts)
 
     def _told(self, facts: Facts) -> bool:
         """Whether there is nothing left to write into a log: nothing was to be done, or it stands there already."""
@@ -108,7 +113,8 @@ class Guide:
     def _call(self, verb: str, facts: Facts) -> Move:
         """Ask for a verb, with a word on what came before and what comes now."""
         before = "" if self.voice.skill == "expert" else self.voice.say(f"embedded.before.{verb}")
-        text = " ".join(part for part in (self._after(self.view.last, facts), before) if part)
+        after = self._after(self.view.last, facts)
+        text = paragraphs((after, before)) if "\n" in after else " ".join(part for part in (after, before) if part)
         return Move(text, verb, '{"backup": ""}' if verb == "restore" else "{}")
 
     def _answer(self, intent: Intent, facts: Facts) -> Move:
@@ -185,7 +191,9 @@ class Guide:
         return self.voice.either(f"embedded.ask.{leading}", "embedded.ask.other")
 
     def _after(self, last: Seen | None, facts: Facts) -> str:
-        """One short sentence on the step that has just ended; faces have shown its details already."""
+        """One short sentence on the step that has just ended; faces have shown its details already, but no SQL."""
+        if last is not None and last.verb == "preview":
+            return self._previewed(facts)
         if last is None or self.voice.skill == "expert":
             return ""
         if last.verb == "detect" and (found := read(Detection, last.content)) is not None and found.tool:

@@ -51,7 +51,7 @@ class Seen:
     @property
     def plans(self) -> bool:
         """Whether it brought a plan: `plan` does, and the first `rollback`."""
-        return "pending" in self.body
+        return self.verb in ("plan", "rollback") and self.well and "pending" in self.body
 
 
 @dataclass(frozen=True, slots=True)
