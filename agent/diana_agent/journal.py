@@ -221,6 +221,16 @@ def read(path: Path) -> Iterator[Entry]:
     yield from walk.entries
 
 
+def whole_part(path: Path) -> tuple[ChainReport, list[Entry]]:
+    """The entries that are good from the start, and what is wrong after them; for looking, never for deciding.
+
+    Raises:
+        DianaError: `journal_missing`.
+    """
+    walk = _walk(path)
+    return walk.report, walk.entries
+
+
 def verify(path: Path, anchors: tuple[str, ...] = ()) -> ChainReport:
     """Check the whole chain, and that every anchor (a head kept elsewhere) still stands in it.
 

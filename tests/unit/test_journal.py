@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from diana_agent.events import Answered, Noted, PermitRedeemed, UserSaid
-from diana_agent.journal import GENESIS, ChainReport, Entry, Journal, read, verify
+from diana_agent.journal import GENESIS, ChainReport, Entry, Journal, read, verify, whole_part
 from diana_tools.errors import DianaError
 
 
@@ -214,6 +214,17 @@ def test_a_whole_last_line_without_its_newline_counts(tmp_path: Path) -> None:
     assert (journal.torn, len(journal.entries)) == (0, 5)
     journal.append(UserSaid(text="next"), "person")
     assert len(list(read(path))) == 6
+
+
+def test_the_whole_part_of_a_broken_journal_can_be_looked_at(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    lines = written(path)
+    assert whole_part(path)[0].problem == ""
+    path.write_bytes(b"".join([*lines[:3], lines[4]]))
+    report, entries = whole_part(path)
+    assert (report.problem, report.line, report.entries) == ("journal_broken", 4, 3)
+    assert [entry.seq for entry in entries] == [1, 2, 3]
+    assert report.head == entries[-1].hash
 
 
 def test_a_torn_line_in_the_middle_is_broken(tmp_path: Path) -> None:
