@@ -10,20 +10,29 @@ from diana_tools.measured import Backup, Copy
 
 
 class Store(Protocol):
-    """A place for copies of backups.
+    """A place for copies of backups. Each kind is one module with `open_store(name, location, remote, options)`."""
 
-    `remote` says that the person's policy counts it as outside the database's failure domain.
-    """
+    @property
+    def kind(self) -> str:
+        """The module's name: local, s3."""
+        ...
 
-    kind: str
-    name: str
-    remote: bool
+    @property
+    def name(self) -> str:
+        """The person's own name for it."""
+        ...
+
+    @property
+    def remote(self) -> bool:
+        """Whether the person's policy counts it as outside the database's failure domain."""
+        ...
 
     def check(self) -> None:
         """See that the store can be reached and written, without leaving anything.
 
         Raises:
-            BackupError: `store_unreachable`, `store_refused`, `store_public`.
+            BackupError: `store_unreachable`, `store_refused`, `store_public`, `store_no_bucket`,
+                `store_no_credentials`.
         """
         ...
 
@@ -33,7 +42,7 @@ class Store(Protocol):
         `progress` gets bytes sent so far. Never overwrites another backup.
 
         Raises:
-            BackupError: `store_put_failed`, `store_mismatch`.
+            BackupError: `store_put_failed`, `store_mismatch`, `store_exists`, and as for `check`.
         """
         ...
 
