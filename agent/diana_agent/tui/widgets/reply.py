@@ -14,6 +14,7 @@ from diana_agent.tui.words import clean
 
 SHARE = 4
 """Seconds without drawing for each second that drawing took."""
+LONG = 10_000
 
 
 class Reply(Lines):
@@ -47,8 +48,12 @@ class Reply(Lines):
             self.set_timer(wait, self._absorb)
 
     def finish(self, text: str) -> None:
-        """Set the finished text, parsed as a whole."""
-        self.source = clean(text, len(text) + 1)
+        """Set the finished text, parsed as a whole; a long one that was streamed stands already."""
+        text = clean(text, len(text) + 1)
+        if len(text) > LONG and text.strip() == self.source.strip():
+            self._absorb()
+            return
+        self.source = text
         self._sealed, self._tail, self._waiting, self._sealed_for = prose.blocks(self.source), "", "", -1
         self.changed()
 
