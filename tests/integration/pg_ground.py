@@ -12,7 +12,6 @@ from pathlib import Path
 
 import psutil
 from psycopg import sql
-from servers import PgDatabase
 
 from diana_agent.guard.mint import Mint
 from diana_agent.journal import Journal
@@ -24,6 +23,7 @@ from diana_tools.executor import Executor
 from diana_tools.measured import Backup, Schema, State
 from diana_tools.permit import Act, Operation, Use
 from diana_tools.sessions import ReadSession, Sessions
+from servers import PgDatabase
 
 RICH = (Path(__file__).parent / "pg_rich.sql").read_text("utf-8")
 SHOP = """

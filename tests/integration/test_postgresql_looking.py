@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import socket
+import socketserver
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from integration.pg_ground import RICH, SHOP, ground
-from servers import PgDatabase
 
 from diana_tools.databases.postgresql import DATABASE
 from diana_tools.databases.postgresql.state import state
 from diana_tools.domain import DatabaseUrl
 from diana_tools.errors import BackupError, ConnectionFailed, DianaError
+from integration.pg_ground import RICH, SHOP, ground
+from servers import PgDatabase
 
 pytestmark = pytest.mark.integration
 
@@ -160,7 +161,9 @@ def test_when_time_is_over_rows_are_still_exact(tmp_path: Path, pg_database: PgD
 
 def test_the_version_table_may_be_in_a_schema_of_its_own(tmp_path: Path, pg_database: PgDatabase) -> None:
     with ground(tmp_path, pg_database) as here:
-        pg_database.execute("CREATE SCHEMA ops; CREATE TABLE ops.history (v text); INSERT INTO ops.history VALUES ('9')")
+        pg_database.execute(
+            "CREATE SCHEMA ops; CREATE TABLE ops.history (v text); INSERT INTO ops.history VALUES ('9')"
+        )
         with here.look() as session:
             assert DATABASE.state(session, "ops.history", (), digests=False).version == ("9",)
 
@@ -219,53 +222,39 @@ def test_a_failed_connection_says_why_without_the_password(
         assert url.password not in str(failed.value)
 
 
+class Pooler(socketserver.BaseRequestHandler):
+    """A proxy that answers the greeting with a process of its own invention, as a connection pooler does."""
+
+    def handle(self) -> None:
+        with suppress(OSError), socket.create_connection(REAL[self.server.server_address]) as server:
+            back = threading.Thread(target=self.backwards, args=(server,))
+            back.start()
+            while chunk := self.request.recv(65536):
+                server.sendall(chunk)
+            server.shutdown(socket.SHUT_WR)
+            back.join()
+
+    def backwards(self, server: socket.socket) -> None:
+        with suppress(OSError):
+            while chunk := server.recv(65536):
+                at = chunk.find(b"K\x00\x00\x00\x0c")
+                if at >= 0:
+                    chunk = chunk[: at + 5] + (4_000_001).to_bytes(4, "big") + chunk[at + 9 :]
+                self.request.sendall(chunk)
+
+
+REAL: dict[object, tuple[str, int]] = {}
+
+
 @contextmanager
 def pooler(url: DatabaseUrl) -> Generator[DatabaseUrl]:
-    """A proxy that answers the greeting with a process of its own invention, as a connection pooler does."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    ends: list[socket.socket] = []
-
-    def backwards(server: socket.socket, client: socket.socket) -> None:
-        while chunk := server.recv(65536):
-            at = chunk.find(b"K\x00\x00\x00\x0c")
-            if at >= 0:
-                chunk = chunk[: at + 5] + (4_000_001).to_bytes(4, "big") + chunk[at + 9 :]
-            client.sendall(chunk)
-
-    def forwards(client: socket.socket, server: socket.socket) -> None:
-        while chunk := client.recv(65536):
-            server.sendall(chunk)
-
-    def quietly(work: object, *pair: socket.socket) -> None:
-        try:
-            work(*pair)  # pyright: ignore[reportCallIssue]
-        except OSError:
-            pass
-        finally:
-            for end in pair:
-                end.close()
-
-    def serve() -> None:
-        while True:
-            try:
-                client, _ = listener.accept()
-            except OSError:
-                return
-            server = socket.create_connection((url.host, url.port or 0))
-            ends.extend((client, server))
-            threading.Thread(target=quietly, args=(forwards, client, server), daemon=True).start()
-            threading.Thread(target=quietly, args=(backwards, server, client), daemon=True).start()
-
-    serving = threading.Thread(target=serve, daemon=True)
-    serving.start()
-    try:
-        yield replace(url, port=int(listener.getsockname()[1]))
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Pooler) as proxy:
+        REAL[proxy.server_address] = (url.host, url.port or 0)
+        serving = threading.Thread(target=proxy.serve_forever)
+        serving.start()
+        yield replace(url, port=int(proxy.server_address[1]))
+        proxy.shutdown()
         serving.join()
-        for end in ends:
-            end.close()
 
 
 async def test_a_pooler_is_recognised_and_no_backup_is_made_through_it(tmp_path: Path, pg_database: PgDatabase) -> None:

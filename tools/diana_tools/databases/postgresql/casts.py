@@ -21,7 +21,14 @@ _SHAPE = re.compile(
     r"(?:\(\s*(?P<numbers>\d+(?:\s*,\s*-?\d+)?)\s*\))?\s*(?P<zone>with(?:out)?\s+time\s+zone)?\s*(?P<array>(?:\[\d*\])*)\s*$",
     re.IGNORECASE,
 )
-_ALIASES = {"string": "varchar", "datetime": "timestamp", "double": "double precision", "unicode": "varchar"}
+_DETAIL = re.compile(r"(?:->|→|=>|\bto\b)\s*(?P<type>.+)$")
+_OPERATION = re.compile(r"\btype_\s*=\s*(?:\w+\.)*(?P<name>\w+)\s*(?:\((?P<inside>[^()]*)\))?")
+# How SQLAlchemy calls them.
+_ALIASES = {
+    "string": "varchar", "unicode": "varchar", "unicodetext": "text", "datetime": "timestamp",
+    "double": "double precision", "biginteger": "bigint", "smallinteger": "smallint", "largebinary": "bytea",
+    "float": "double precision",
+}  # fmt: skip
 _WHOLE = {"smallint": (-(2**15), 2**15 - 1), "integer": (-(2**31), 2**31 - 1), "bigint": (-(2**63), 2**63 - 1)}
 _NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?\s*$"
 _INTEGER = r"^\s*[+-]?\d+\s*$"
@@ -39,15 +46,11 @@ class NewType:
 
 
 def target_type(session: ReadSession, finding: Finding) -> NewType | None:
-    """The new type out of the finding's detail (`old -> new`, or the type alone) or its SQL; None when unknown.
+    """The new type out of the finding's detail (`old -> new`), its SQL or its operation; None when unknown.
 
     Nothing of the text reaches a statement: the name is looked up, and only digits are kept of the rest.
     """
-    text = finding.detail.rpartition("->")[2].strip()
-    found = _STATEMENT.search(finding.statement)
-    if not text and found:
-        text = found.group("type")
-    shape = _SHAPE.match(text)
+    shape = _SHAPE.match(_new_type(finding))
     if shape is None:
         return None
     name = " ".join(shape.group("name").split())
@@ -65,6 +68,19 @@ def target_type(session: ReadSession, finding: Finding) -> NewType | None:
     numbers = tuple(int(part) for part in re.findall(r"-?\d+", shape.group("numbers") or ""))
     tail = "[]" if shape.group("array") else ""
     return NewType(_with_numbers(canonical, numbers) + tail, parse_type(canonical).family, numbers, bool(tail))
+
+
+def _new_type(finding: Finding) -> str:
+    """The new type as the project wrote it."""
+    if found := _DETAIL.search(finding.detail) or _STATEMENT.search(finding.statement):
+        return found.group("type").strip()
+    if (found := _OPERATION.search(finding.statement)) is None:
+        return finding.detail.strip()
+    name, inside = found.group("name").lower(), found.group("inside") or ""
+    numbers = re.findall(r"(?<![\w.])\d+", inside)
+    if "timezone=True" in inside.replace(" ", ""):
+        return f"{_ALIASES.get(name, name)} with time zone"
+    return f"{name}({', '.join(numbers)})" if numbers else name
 
 
 def _with_numbers(canonical: str, numbers: tuple[int, ...]) -> str:

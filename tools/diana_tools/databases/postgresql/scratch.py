@@ -51,8 +51,8 @@ def restore_command(
     """The pg_restore that loads `work/archive` as `work/restore.list` says, all or nothing."""
     name = url.database.replace("\\", "\\\\").replace("'", "\\'")
     argv = (
-        found.path("pg_restore"), "--exit-on-error", "--single-transaction", "--no-password", "--format=custom", *options,
-        f"--use-list={work / 'restore.list'}", f"--dbname=dbname='{name}'", str(work / "archive"),
+        found.path("pg_restore"), "--exit-on-error", "--single-transaction", "--no-password", "--format=custom",
+        *options, f"--use-list={work / 'restore.list'}", f"--dbname=dbname='{name}'", str(work / "archive"),
     )  # fmt: skip
     env = programs.client_environment(url, work / "pgpass")
     env["PGOPTIONS"] = f"{env.get('PGOPTIONS', '')} -c statement_timeout=0 -c lock_timeout=0".strip()
