@@ -105,7 +105,7 @@ def halt_words(catalogue: Catalogue, story: Story) -> str:
     halted = story.halted
     if halted is None:
         return ""
-    inner = text.sentence(catalogue, ("error", "halt", "reason", "refusal"), halted.reason, halted.fields)
+    inner = text.sentence(catalogue, ("refused", "error"), halted.reason, halted.fields)
     if halted.umbrella and catalogue.has(halted.umbrella):
         try:
             fields = {name: text.inline(value) for name, value in halted.fields.items()}

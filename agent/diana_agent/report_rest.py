@@ -53,7 +53,7 @@ def failure_section(page: Page, story: Story) -> None:
     message = "report.failure.recovered" if recovered.recovered else "report.failure.not_recovered"
     page.item(message, rung=text.inline(recovered.rung), way=page.choice("report.rung", recovered.rung))
     for problem in recovered.problems[:_MOST]:
-        page.under(page.say("report.check.problem", problem=text.code(problem)))
+        page.under(text.worded(page.catalogue, "report.difference", problem))
 
 
 def _name_of(story: Story, migration: str) -> str:
@@ -202,7 +202,7 @@ def _change(page: Page, change: Change) -> None:
 def _refusals(page: Page, story: Story) -> None:
     page.item("report.refusals", count=sum(story.refusals.values()))
     for (verb, reason), count in sorted(story.refusals.items()):
-        why = text.sentence(page.catalogue, ("refusal", "reason", "error"), reason, {})
+        why = text.sentence(page.catalogue, ("refused", "error"), reason, story.refused_fields[verb, reason])
         page.under(page.say("report.refusal", verb=text.inline(verb), why=why, count=count))
     wrong = sum(one.wrong for one in story.confirmations if one.asks == "phrase")
     page.item("report.wrong_tries", count=wrong)

@@ -208,6 +208,8 @@ def backup_section(page: Page, story: Story) -> None:
         page.item("report.backup.cloud_none")
     for copy in made.copies:
         page.item("report.backup.cloud", location=_copy(page, copy))
+        for check in copy.checks:
+            page.under(text.worded(page.catalogue, "copy", check))
     page.item(
         "report.backup.id", id=text.code(made.id), at=text.moment_of(made.made_at), program=text.inline(made.program),
         version=text.inline(version_words(page.catalogue, made.version)),
@@ -235,10 +237,13 @@ def _copy(page: Page, copy: Copy) -> str:
 def _proof(page: Page, made: Backup) -> None:
     page.item("report.backup.grade", grade=page.say(f"report.grade.{made.grade.value}"))
     if made.proof is not None and made.proof.checks:
-        words = (text.worded(page.catalogue, "report.proof", check) for check in made.proof.checks)
+        words = (text.worded(page.catalogue, "proof", check) for check in made.proof.checks)
         page.item("report.backup.checks", checks=", ".join(words))
     if made.missing:
-        page.item("report.backup.missing", missing=", ".join(text.code(one) for one in made.missing))
+        page.item(
+            "report.backup.missing",
+            missing=", ".join(text.worded(page.catalogue, "missing", one) for one in made.missing),
+        )
 
 
 def verification_section(page: Page, story: Story) -> None:
@@ -255,7 +260,7 @@ def verification_section(page: Page, story: Story) -> None:
                 )
             )  # fmt: skip
         for problem in found.problems[:_MOST] if found else ():
-            page.under(page.say("report.check.problem", problem=text.code(problem)))
+            page.under(text.worded(page.catalogue, "report.difference", problem))
     page.item("report.checks_passed", passed=story.passed, total=len(CHECKS))
 
 

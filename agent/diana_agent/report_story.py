@@ -99,6 +99,7 @@ class Story:
     approvals: list[ev.ApprovalUsed] = field(default_factory=list[ev.ApprovalUsed])
     confirmations: list[Confirmation] = field(default_factory=list[Confirmation])
     refusals: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
+    refused_fields: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict[tuple[str, str], dict[str, str]])
     steps: list[StepTime] = field(default_factory=list[StepTime])
     warnings: list[ev.Noted] = field(default_factory=list[ev.Noted])
     unmet: list[ev.Prerequisite] = field(default_factory=list[ev.Prerequisite])
@@ -310,6 +311,7 @@ def _take_guard(story: Story, event: ev.AnyEvent, at: datetime) -> bool:
             story.confirmations.append(replace(last, at=at, matched=event.matched, tries=event.tries))
         case ev.Refused():
             story.refusals[event.verb, event.reason] += 1
+            story.refused_fields[event.verb, event.reason] = event.fields
         case ev.ApprovalUsed():
             story.approvals.append(event)
         case ev.PermitMinted():

@@ -103,12 +103,14 @@ def size(catalogue: Catalogue, count: int, *, exact: bool = True) -> str:
 def worded(catalogue: Catalogue, prefix: str, word: str) -> str:
     """A `code` or `code:object` word as a sentence where the catalogue has one for it, else the word itself, safe.
 
-    The sentence `<prefix>.<code>` gets the rest of the word, escaped, as its field `value`.
+    The rest of the word, escaped, fills the sentence's field `value`, or follows it where it has none.
     """
     head, _, rest = word.partition(":")
-    if catalogue.has(f"{prefix}.{head}"):
-        return catalogue.say(f"{prefix}.{head}", value=code(rest) if rest else "")
-    return code(word)
+    if not catalogue.has(f"{prefix}.{head}"):
+        return code(word)
+    value = code(rest) if rest else ""
+    said = catalogue.say(f"{prefix}.{head}", value=value)
+    return said if value in said else f"{said}: {value}"
 
 
 def sentence(catalogue: Catalogue, prefixes: tuple[str, ...], reason: str, fields: Mapping[str, str]) -> str:

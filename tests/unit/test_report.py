@@ -47,6 +47,9 @@ def test_a_success_has_the_five_sections_and_every_field_of_their_lines(tell_: T
         f"- Backup File: `{stories.backup().path}`", "- Backup Size: 12.3 MB (12,345,678 bytes)",
         f"- Backup Checksum: `{stories.SHA}` (SHA-256)",
         "- Cloud Backup: `s3://backups-eu/backup-1.dump` (store s3-eu, remote, verified there)",
+        "- Proof: restored (restored elsewhere and compared)",
+        "- Proof Checks: objects compared: `3`, rows compared: `1520`, the schema is the same, "
+        "the content of the tables is the same",
     ):  # fmt: skip
         assert line in backup
     verification = section(entries, "Verification")
@@ -120,7 +123,7 @@ def test_the_sign_stands_only_where_the_check_passed(tell_: Tell, name: str, pas
         assert f"- The check {title} was not made." in section(entries, "Not Checked")
     else:
         assert ("❌ CRITICAL: " if name == "connectivity" else "❌ WARN: ") in line
-        assert "  - difference: `missing:table:orders`" in verification
+        assert "  - missing: `table:orders`" in verification
 
 
 def test_a_database_that_went_away_leaves_three_checks_open(tell_: Tell) -> None:

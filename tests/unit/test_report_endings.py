@@ -41,7 +41,7 @@ def test_a_failure_that_was_taken_back_says_only_what_was_measured(tell_: Tell) 
 def test_a_failure_that_could_not_be_taken_back(tell_: Tell) -> None:
     text = render(tell_(stories.failure("partial", *stories.NOT_RECOVERED)), CATALOGUE)
     assert "⚠️ CRITICAL: Automatic rollback failed. Manual database restore required. (rung b)" in text
-    assert "  - difference: `missing:table:orders`" in text
+    assert "  - missing: `table:orders`" in text
     assert "part of the change is in it" in text
     assert "✅ Rollback" not in text
     assert "- Schema Version: 0f0000000000 → not known" in text
