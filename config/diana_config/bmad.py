@@ -92,15 +92,15 @@ def _chain(project: Path, path: Path, above: tuple[str, ...]) -> tuple[_Source, 
 
 
 def _path(project: Path, said: str) -> Path:
+    if UNSAFE.search(said):
+        raise SettingsError("bmad_outside", {"file": shown(said, 300)})
     below = said.removeprefix(_ROOT).lstrip("/") if said.startswith(_ROOT) else said
     return Path(os.path.normpath(project / below))
 
 
 def _file(project: Path, path: Path) -> _Source | None:
     where = shown(str(path), 300)
-    if UNSAFE.search(str(path.relative_to(project))) or not Path(os.path.realpath(path)).is_relative_to(
-        os.path.realpath(project)
-    ):
+    if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(project)):
         raise SettingsError("bmad_outside", {"file": where})
     text = text_of(path)
     return None if text is None else _Source(yaml_of(text, where), where)

@@ -52,7 +52,7 @@ class Key:
     @property
     def spellings(self) -> tuple[str, ...]:
         """The names it has in a TOML file."""
-        return (self.name, self.document) if self.document else (self.name,)
+        return (self.name, self.document) if self.document not in ("", self.name) else (self.name,)
 
 
 KEYS = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from diana_config import environments, keys, policy, values
@@ -173,7 +173,8 @@ def _plain(table: Mapping[str, object], speaker: Speaker, belongs: str) -> list[
             pairs = [(name, value) for name, value, _ in _dry_run(raw, speaker)]
         elif word in keys.BY_SPELLING:
             key = keys.BY_SPELLING[word]
-            pairs = [(key.name, _may(key, word, values.checked(key, raw, speaker), speaker, belongs))]
+            spelling = replace(key, name=word)
+            pairs = [(key.name, _may(key, word, values.checked(spelling, raw, speaker), speaker, belongs))]
         for name, value in pairs:
             if name in found:
                 raise wrong("setting_twice", word, speaker, other=spelt[name])
@@ -215,7 +216,7 @@ def _bmad_pairs(word: BmadWord, speaker: Speaker, belongs: str) -> list[tuple[st
     if word.document == keys.DRY_RUN:
         return [(name, value) for name, value, _ in _dry_run(word.raw, speaker)]
     key = keys.BY_DOCUMENT[word.document]
-    value = values.checked(key, word.raw, speaker)
+    value = values.checked(replace(key, name=word.document), word.raw, speaker)
     # Its files list every input with its default; a default that stands there says nothing.
     if value == key.default and key.project is not None:
         return []

@@ -53,7 +53,11 @@ def nearest(word: str, known: tuple[str, ...]) -> str:
     """The known word that was probably meant, or an empty string."""
     import difflib
 
-    return next(iter(difflib.get_close_matches(word[:80].lower(), known, 1, 0.6)), "")
+    short = word[:80].lower()
+    longer = [one for one in known if len(short) > 2 and one.startswith(short)]
+    if len(longer) == 1:
+        return longer[0]
+    return next(iter(difflib.get_close_matches(short, known, 1, 0.6)), "")
 
 
 def one_of(key: str, raw: object, allowed: tuple[str, ...], speaker: Speaker) -> str:
@@ -175,6 +179,8 @@ def own_path(key: str, raw: object, speaker: Speaker) -> str:
         SettingsError: `setting_path`.
     """
     said = text(key, raw, speaker, 4 * _TEXT)
+    if "://" in said:
+        raise wrong("setting_path", key, speaker)
     path = Path(said)
     if said in ("", "~") or said.startswith("~/"):
         if said == "":
@@ -228,14 +234,15 @@ def file_name(key: str, raw: object, speaker: Speaker) -> str:
     said = text(key, raw, speaker).removeprefix("{output_folder}/")
     parts = said.split("/")
     braces = re.sub(r"\{date\}", "", said)
-    if said.startswith("/") or {"", ".", ".."} & set(parts) or "{" in braces or "}" in braces or "\\" in said:
+    if said.startswith("/") or {"", ".", ".."} & set(parts) or re.search(r"[{}\\:]", braces):
         raise wrong("setting_file_name", key, speaker)
     return said
 
 
 def _below(key: str, said: str, speaker: Speaker) -> Path:
     rest = said.removeprefix("{project-root}").lstrip("/") if said.startswith("{project-root}") else said
-    if "{" in rest or "}" in rest:
+    # A URL by mistake would be taken for a folder and be shown, with the password in it.
+    if "{" in rest or "}" in rest or "://" in rest:
         raise wrong("setting_reference", key, speaker)
     return Path(os.path.normpath(speaker.project / rest))
 
