@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from getpass import getuser
 from importlib.metadata import version
 from pathlib import Path
 
@@ -23,8 +24,9 @@ from diana_config.settings import Settings, load
 from diana_config.trust import Trust
 from diana_prompts.catalogue import Catalogue
 from diana_tools.databases.base import Doors
-from diana_tools.errors import SettingsError
+from diana_tools.errors import PermitRefused, SettingsError
 from diana_tools.executor import Executor
+from diana_tools.permit import Operation, Permit, Use
 from diana_tools.sessions import Sessions
 
 KEY = "ANTHROPIC_API_KEY"
@@ -69,7 +71,7 @@ def open_run(call: Call, settings: Settings, person: Person, face: str) -> Run:
     name = f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
     journal = Journal(runs / f"{name}.jsonl")
     catalogue = Catalogue(settings.language)
-    guard = Guard(journal, person, catalogue, lambda: datetime.now(UTC))
+    guard = Guard(journal, person, catalogue, lambda: datetime.now(UTC), _agent_of(settings, call.environ))
     trusted = _TrustedFlag()
     doors = Doors(Executor(guard.redeemer, trusted, call.environ, runs), Sessions(guard.redeemer))
     run = Run(
@@ -79,13 +81,26 @@ def open_run(call: Call, settings: Settings, person: Person, face: str) -> Run:
     )  # fmt: skip
     trusted.run = run
     started = RunStarted(
-        run=name, project=str(call.project), user=settings.user_name, face=face,
+        run=name, project=str(call.project), user=settings.user_name or getuser(), face=face,
         model=_model_kind(settings, call.environ),
         version=version("diana-migrations"), host=socket.gethostname(), pid=os.getpid(), ticket=settings.ticket,
         reason=settings.reason,
     )  # fmt: skip
     run.write(started)
     return run
+
+
+def _agent_of(settings: Settings, environ: Mapping[str, str]) -> Callable[[], str]:
+    """Which coding agent runs this terminal; nobody looks where the person's own policy allows them."""
+    if settings.policy.coding_agents:
+        return lambda: ""
+
+    def seen() -> str:
+        from diana_agent.agents import ancestors, coding_agent
+
+        return coding_agent(ancestors(), environ)
+
+    return seen
 
 
 class _TrustedFlag:
@@ -95,6 +110,19 @@ class _TrustedFlag:
 
     def __call__(self) -> bool:
         return self.run is not None and self.run.trusted
+
+
+class _NoPermits:
+    """The redeemer of a call that changes nothing: it knows no permit."""
+
+    def redeem(self, permit: Permit, operation: Operation, use: Use) -> None:
+        """Refuse."""
+        raise PermitRefused("permit_unknown")
+
+
+def read_only_executor(call: Call) -> Executor:
+    """An executor that can only look, and runs nothing of a project's."""
+    return Executor(_NoPermits(), lambda: False, call.environ, call.folders.state / "runs")
 
 
 def end_run(run: Run, outcome: str, exit_code: int) -> None:

@@ -112,7 +112,7 @@ def cleared(plan: Plan, rehearsal: Rehearsal, dialect: str, live: Schema | None)
 
 def _timed(plan: Plan, rehearsal: Rehearsal) -> Plan:
     if rehearsal.passed and rehearsal.kind == "full":
-        plan = replace(plan, estimate=Estimate(rehearsal.seconds, "measured", "rehearsal"))
+        plan = replace(plan, estimate=Estimate(round(rehearsal.seconds, 2), "measured", "rehearsal"))
     return replace(plan, plan_hash=plan_hash(plan))
 
 

@@ -80,7 +80,8 @@ def _upgrade(shop: Path) -> None:
 def write_settings(place: Path, shop: Path) -> None:
     """The demo's own person file: a folder counts as remote for this one database, and its rows may be rehearsed."""
     folder = place / "diana" / "config" / "diana"
-    folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+    for made in (folder, place / "vault"):
+        made.mkdir(parents=True, mode=0o700, exist_ok=True)
     database = str(shop / "shop.db")
     text = f"""# The settings of the demo. They are nobody else's.
 [stores.vault]
@@ -91,6 +92,7 @@ only = {_quoted(database)}
 
 [policy]
 scratch_rows_in_production = true
+coding_agents = true
 
 [environments.production-demo]
 level = "production"

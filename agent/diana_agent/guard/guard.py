@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
-from diana_agent.events import Answered, Asked, GaveBack, Refused
+from diana_agent.events import Answered, ApprovalUsed, Asked, GaveBack, Refused
 from diana_agent.guard.mint import Mint
 from diana_agent.guard.phrases import matches
 from diana_agent.guard.policy import Ask, Verdict
@@ -28,6 +29,23 @@ class Refusal:
     fields: tuple[tuple[str, str], ...] = ()
 
 
+class Beforehand(Protocol):
+    """A yes that another person gave before the run, verified and bound to this very run by whoever hands it in."""
+
+    def covers(self, ask: Ask) -> bool:
+        """Whether exactly this was confirmed."""
+        ...
+
+    def spend(self) -> str:
+        """Use it up for ever: empty, or the reason why it is no good (used before)."""
+        ...
+
+    @property
+    def event(self) -> ApprovalUsed:
+        """The journal's line for it."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What a tool asks the guard for. `fields` and `facts` are already sentences' parts, from measurements."""
@@ -41,12 +59,22 @@ class Request:
     fields: Mapping[str, str]
     facts: tuple[str, ...] = ()
     assume_yes: bool = False
+    beforehand: Beforehand | None = None
 
 
 class Guard:
     """One run's guard. Everything it decides stands in the journal, and what it remembers is read from there."""
 
-    def __init__(self, journal: Journal, person: Person, catalogue: Catalogue, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        person: Person,
+        catalogue: Catalogue,
+        clock: Callable[[], datetime],
+        agent: Callable[[], str] = lambda: "",
+    ) -> None:
+        """`agent` names the coding agent in the process tree, or is empty where the person's policy allows one."""
+        self._agent = agent
         self._journal = journal
         self._person = person
         self._say = catalogue.say
@@ -88,16 +116,36 @@ class Guard:
         reason = self.closed(request.verb, plan_hash) or request.verdict.reason
         if reason:
             return self.refuse(request.verb, reason, request.fields)
-        for ask in request.verdict.asks:
-            if self._assumed(request, ask):
-                continue
-            if not self._person.present:
-                return self.refuse(request.verb, "approval_required", request.fields)
-            if not await self._asked(ask, request, plan_hash):
-                return self.refuse(request.verb, "phrase_wrong" if ask.phrase else "declined", request.fields)
+        due = [ask for ask in request.verdict.asks if not self._assumed(request, ask)]
+        if due and request.beforehand is not None:
+            reason = self._approved(request.beforehand, due)
+        else:
+            reason = await self._confirmed(due, request, plan_hash)
+        if reason:
+            return self.refuse(request.verb, reason, request.fields)
         return self._mint.mint(
             request.operation, level=request.level, destructive=request.destructive, grade=request.grade
         )
+
+    def _approved(self, beforehand: Beforehand, due: Sequence[Ask]) -> str:
+        """Why a yes given beforehand does not do, or empty once it is spent and recorded."""
+        if not all(beforehand.covers(ask) for ask in due):
+            return "approval_other_plan"
+        reason = beforehand.spend()
+        if not reason:
+            self._journal.append(beforehand.event, "guard")
+        return reason
+
+    async def _confirmed(self, due: Sequence[Ask], request: Request, plan_hash: str) -> str:
+        """Ask for everything that is due, one after the other: empty, or why it ends here."""
+        if due and request.level is Level.PRODUCTION and self._agent():
+            return "coding_agent"
+        for ask in due:
+            if not self._person.present:
+                return "approval_required"
+            if not await self._asked(ask, request, plan_hash):
+                return "phrase_wrong" if ask.phrase else "declined"
+        return ""
 
     def _assumed(self, request: Request, ask: Ask) -> bool:
         """`--yes` answers y/N in dev, and in staging when nothing is destructive; never a phrase, never production."""

@@ -14,6 +14,7 @@ from diana_agent.guard.rules import rules_of
 from diana_agent.lock import run_lock
 from diana_agent.models.base import JsonValue
 from diana_agent.run import Outcome, Run
+from diana_agent.steps.approved import with_approval, write_request
 from diana_agent.steps.facts_for_person import execution_facts
 from diana_agent.steps.plan import aim_of, fresh_plan, record
 from diana_agent.steps.verify import verify
@@ -42,7 +43,14 @@ async def change(run: Run, verb: str) -> Outcome:
         if refusal is not None:
             return refusal
         ready = migrating.prepare(run.need_bench(), plan, run.need_probe(), _backup_id(run))
-        answer = await run.guard.permit(await _request(run, verb, plan, ready))
+        request = _request(run, verb, plan, ready)
+        if run.said.request is not None:
+            return write_request(run, plan, request)
+        if run.said.approval is not None:
+            request = await with_approval(run, plan, request)
+            if isinstance(request, Refusal):
+                return _refused(request)
+        answer = await run.guard.permit(request)
         if isinstance(answer, Refusal):
             return _refused(answer)
         refusal = await _recheck(run, verb, plan)
@@ -82,7 +90,7 @@ def _as_written(made: Backup) -> bool:
         return False
 
 
-async def _request(run: Run, verb: str, plan: Plan, ready: migrating.Ready) -> Request:
+def _request(run: Run, verb: str, plan: Plan, ready: migrating.Ready) -> Request:
     made = None if run.settings.skip_backup else run.standing.backup
     facts = policy.ApplyFacts(
         level=plan.environment.level, plan=plan, backup=made, skip_backup=run.settings.skip_backup, now=run.clock(),
