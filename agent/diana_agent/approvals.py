@@ -217,11 +217,19 @@ def _text(words: str) -> str:
 def draft(
     request: Request, *, approver: str, now: datetime, confirmed: Sequence[Confirmation], signer: str = ""
 ) -> Approval:
-    """The approval before it is sealed; with a `signer` by SSH, else by this machine's key."""
-    return Approval(
-        schema="diana.approval/1", request=request, approver=_text(approver)[:500], approved=now.astimezone(UTC),
-        nonce=secrets.token_hex(16), confirmed=tuple(confirmed), sealed="ssh" if signer else "hmac", signer=signer,
-    )  # fmt: skip
+    """The approval before it is sealed; with a `signer` by SSH, else by this machine's key.
+
+    Raises:
+        DianaError: `approval_signer_name` when the signer's name is none that an allowed-signers file can hold.
+    """
+    try:
+        return Approval(
+            schema="diana.approval/1", request=request, approver=_text(approver)[:500], approved=now.astimezone(UTC),
+            nonce=secrets.token_hex(16), confirmed=tuple(confirmed), sealed="ssh" if signer else "hmac", signer=signer,
+        )  # fmt: skip
+    except ValidationError as error:
+        fields = {"signer": plain(signer, 100), "what": first_fault(error)}
+        raise DianaError("approval_signer_name", fields) from None
 
 
 def unapprovable(request: Request, now: datetime, *, signed: bool, agent: str, hmac_allowed: bool) -> str:

@@ -100,7 +100,7 @@ def sign_command(approval: Approval, program: Path, key_file: Path, environ: Map
     """
     env = {name: environ[name] for name in ("SSH_AUTH_SOCK", "SSH_SK_PROVIDER") if environ.get(name)}
     return ReadCommand(
-        argv=(str(program), "-Y", "sign", "-f", str(key_file), "-n", NAMESPACE), cwd=key_file.parent, env=env,
+        argv=(str(program), "-Y", "sign", "-f", str(key_file.absolute()), "-n", NAMESPACE), cwd=key_file.absolute().parent, env=env,
         stdin=_DOMAIN + approval.body, timeout=_SIGN_TIMEOUT_S,
     )  # fmt: skip
 
@@ -132,7 +132,7 @@ def verify_command(approval: Approval, program: Path, signers: Path, folder: Pat
     except OSError as error:
         raise DianaError("approval_unwritable", {"path": str(signature), "error": error.strerror or ""}) from None
     return ReadCommand(
-        argv=(str(program), "-Y", "verify", "-f", str(signers), "-I", approval.signer, "-n", NAMESPACE,
+        argv=(str(program), "-Y", "verify", "-f", str(signers.absolute()), "-I", approval.signer, "-n", NAMESPACE,
               "-s", str(signature)),
         cwd=folder, stdin=_DOMAIN + approval.body, timeout=_VERIFY_TIMEOUT_S,
     )  # fmt: skip

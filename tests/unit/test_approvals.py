@@ -197,6 +197,14 @@ def test_when_it_may_be_approved() -> None:
     assert ap.unapprovable(dev, NOW, signed=False, agent="Codex", hmac_allowed=False) == ""
 
 
+@pytest.mark.parametrize("signer", ["Anna Müller", "-Yverify", "a\nb", "x" * 201])
+def test_a_signer_s_name_is_one_that_a_signers_file_can_hold(signer: str) -> None:
+    with pytest.raises(DianaError) as caught:
+        ap.draft(request(), approver="Anna Müller", now=NOW, confirmed=(), signer=signer)
+    assert caught.value.code == "approval_signer_name"
+    assert CATALOGUE.say("error.approval_signer_name", **caught.value.fields)
+
+
 def test_only_what_was_confirmed_is_covered() -> None:
     given_ = approval()
     assert all(given_.covers(ask) for ask in ASKS)
