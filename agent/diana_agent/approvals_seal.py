@@ -99,8 +99,9 @@ def sign_command(approval: Approval, program: Path, key_file: Path, environ: Map
     It cannot ask for a passphrase: such a key belongs into the agent. A hardware key waits for its touch.
     """
     env = {name: environ[name] for name in ("SSH_AUTH_SOCK", "SSH_SK_PROVIDER") if environ.get(name)}
+    place = key_file.absolute()
     return ReadCommand(
-        argv=(str(program), "-Y", "sign", "-f", str(key_file.absolute()), "-n", NAMESPACE), cwd=key_file.absolute().parent, env=env,
+        argv=(str(program), "-Y", "sign", "-f", str(place), "-n", NAMESPACE), cwd=place.parent, env=env,
         stdin=_DOMAIN + approval.body, timeout=_SIGN_TIMEOUT_S,
     )  # fmt: skip
 
