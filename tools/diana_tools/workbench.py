@@ -11,8 +11,11 @@ from diana_tools.domain import DatabaseUrl, Identity
 from diana_tools.errors import ConnectionFailed, ToolError
 
 _CONNECTION_CODES = frozenset(
-    {"connection_refused", "wrong_password", "no_such_database", "database_missing", "not_a_database", "host_unknown"}
-)
+    {
+        "connection_refused", "wrong_password", "no_such_database", "database_missing", "not_a_database", "host_unknown",
+        "database_locked", "database_unreadable", "pooler",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
