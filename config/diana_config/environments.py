@@ -22,7 +22,7 @@ OBVIOUS = {
 _ENVIRONMENT = ("level", "hosts", "databases", "identities", "database", "expected_db")
 _OF_PERSON = ("identities", "expected_db")
 _STORE = ("kind", "location", "remote", "options", "only")
-_LOCAL = ("folder", "local")
+_LOCAL = "local"
 
 
 def obvious_level(name: str) -> str:
@@ -160,7 +160,7 @@ def _union(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def stores_of(raw: object, speaker: Speaker) -> tuple[StoreSetting, ...]:
-    """Parse `[stores.NAME]` of a person's file. A store of kind folder is remote only where the person says so.
+    """Parse `[stores.NAME]` of a person's file. A folder is remote only where the person says so.
 
     Raises:
         SettingsError: with the key and the file.
@@ -175,6 +175,8 @@ def _store(name: str, body: object, speaker: Speaker) -> StoreSetting:
     table = table_of(key, body, speaker)
     only_known(key, table, _STORE, speaker)
     kind = values.text(f"{key}.kind", table.get("kind", ""), speaker)
+    # People say folder, the store's own name is local.
+    kind = _LOCAL if kind == "folder" else kind
     location = values.text(f"{key}.location", table.get("location", ""), speaker)
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,31}", kind):
         raise wrong("store_kind", f"{key}.kind", speaker)
@@ -184,8 +186,8 @@ def _store(name: str, body: object, speaker: Speaker) -> StoreSetting:
     return StoreSetting(
         name=name,
         kind=kind,
-        location=values.own_path(f"{key}.location", location, speaker) if kind in _LOCAL else location,
-        remote=values.yes_no(f"{key}.remote", table.get("remote", kind not in _LOCAL), speaker),
+        location=values.own_path(f"{key}.location", location, speaker) if kind == _LOCAL else location,
+        remote=values.yes_no(f"{key}.remote", table.get("remote", kind != _LOCAL), speaker),
         options=tuple((word, _option(f"{key}.options.{word}", item, speaker)) for word, item in options.items()),
         only=values.text(f"{key}.only", table.get("only", ""), speaker),
     )

@@ -93,7 +93,7 @@ def _claims(claims: Claims) -> Iterator[_Claim]:
     yield from _mapped(claims)
     if claims.last is not None:
         yield _Claim("last", claims.last.name, Level(claims.last.level), names=True)
-    elif claims.relative is not None and not _told_apart(claims):
+    if claims.relative is not None and _higher(claims.relative, claims.last) and not _told_apart(claims):
         yield _Claim("relative", claims.relative.name, Level(claims.relative.level))
     yield from (claim for claim in words if claim.who != Tier.FLAG.value)
     yield from _of_project(claims)
@@ -130,7 +130,13 @@ def _mapped(claims: Claims) -> Iterator[_Claim]:
 
 def _told_apart(claims: Claims) -> bool:
     """Whether the person named this database in a way that a tunnel cannot imitate: then it may be a clone."""
+    if claims.last is not None and not _loopback(claims.host):
+        return True
     return any(claim.names and (claim.who == "identity" or not _loopback(claims.host)) for claim in _mapped(claims))
+
+
+def _higher(relative: Known, last: Known | None) -> bool:
+    return last is None or Level(relative.level).rank > Level(last.level).rank
 
 
 def _of_project(claims: Claims) -> Iterator[_Claim]:

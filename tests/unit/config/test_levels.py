@@ -173,6 +173,11 @@ def test_a_tunnel_on_loopback_to_a_known_server_is_that_server() -> None:
     assert level(tunnel) == "dev"
     assert level(replace(tunnel, relative=origin)) == "production"
     assert level(replace(HERE, relative=origin)) == "production"
+    once = replace(HERE, host="localhost", last=Known("x", "dev", "kin"))
+    assert level(replace(once, relative=origin)) == "production"
+    found = settle(replace(once, relative=Known("x", "dev", "kin")))
+    assert found is not None
+    assert found.because == ("last x dev",)
 
 
 def test_a_clone_that_the_person_told_apart_has_a_level_of_its_own() -> None:

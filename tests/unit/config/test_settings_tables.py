@@ -28,7 +28,7 @@ def test_stores_of_two_files_are_merged_by_name(place: Place) -> None:
         True,
         (("region", "eu-1"), ("ssl", "true")),
     )
-    assert (b.kind, b.location, b.remote, b.only) == ("folder", f"{place.root}/home/b", False, "h/shop")
+    assert (b.kind, b.location, b.remote, b.only) == ("local", f"{place.root}/home/b", False, "h/shop")
     assert (settings.source("stores.a"), settings.source("stores.b")) == (str(named), str(user))
 
 
