@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from diana_tools import probes
 from diana_tools.adapters.base import Probe, Shape
 from diana_tools.analyze import MigrationText, analyze
 from diana_tools.domain import Environment, Estimate, Finding, Level, Migration, Plan, Recovery
@@ -208,7 +209,10 @@ def _argv(bench: Workbench, probe: Probe, aim: Aim, target: tuple[str, ...]) -> 
         command = bench.adapter.rollback(bench.project, probe, target, bench.timeout)
     else:
         command = bench.adapter.apply(bench.project, target, bench.timeout)
-    words = ((str(bench.project.interpreter), "{interpreter}"), (str(bench.project.root), "{project}"))
+    words = (
+        (str(bench.project.interpreter), "{interpreter}"), (str(bench.project.root), "{project}"),
+        (str(Path(probes.__file__).parent), "{diana}"),
+    )  # fmt: skip
     shown: list[str] = []
     for word in command.argv:
         for long, short in words:

@@ -12,6 +12,9 @@ from diana_tools.command import Output, ReadCommand, WriteCommand
 from diana_tools.domain import DatabaseUrl, Detection, History, Migration
 from diana_tools.measured import CapturedStatement, Preview
 
+REPORT = "@@DIANA@@"
+"""Begins a line that a child prints for Diana alone: not to be shown to people as the tool's output."""
+
 
 class Shape(StrEnum):
     """What a failure leaves behind on an engine: the whole run, one migration, or nothing is undone."""

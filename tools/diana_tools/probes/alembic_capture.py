@@ -95,7 +95,7 @@ class Recorder:
     def _counted(self, real):
         def run(cursor, query, *arguments, **options):
             if not self.inside:
-                self.add(_words(query, cursor))
+                self.add(_numbered(_words(query, cursor)))
             return real(cursor, query, *arguments, **options)
 
         return run
@@ -108,9 +108,11 @@ def _words(query, cursor):
 
 
 def _neutral(statement, dialect):
+    return _numbered(statement) if getattr(dialect, "paramstyle", "") in ("format", "pyformat") else statement
+
+
+def _numbered(statement):
     """A driver's placeholders in a form that readers of SQL know: `$1`, `$2`, ..."""
-    if getattr(dialect, "paramstyle", "") not in ("format", "pyformat"):
-        return statement
     names = []
 
     def numbered(found):

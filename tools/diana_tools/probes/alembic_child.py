@@ -147,12 +147,18 @@ def steps(script, direction, targets, heads):
         return script._downgrade_revs(targets[0] if targets else "base", heads)
     from alembic.runtime.migration import MigrationStep
 
-    doomed = script.get_all_current(heads) - script.get_all_current(tuple(targets))
+    doomed = applied(script, heads) - applied(script, tuple(targets))
     return [
-        MigrationStep.downgrade_from_script(script.revision_map, revision)
-        for revision in script.walk_revisions()
-        if revision in doomed
+        MigrationStep.downgrade_from_script(script.revision_map, one)
+        for one in script.walk_revisions()
+        if one.revision in doomed
     ]
+
+
+def applied(script, heads):
+    """Ids of the revisions that a database at `heads` has: they, and all they came from."""
+    tops = script.get_revisions(heads)
+    return {one.revision for one in script.revision_map._get_ancestor_nodes(tops, include_dependencies=True)}
 
 
 def announce(log):
@@ -233,13 +239,13 @@ def code_of(error):
     for pattern, code in _WORDS:
         if re.search(pattern, text):
             return code
-    return "url_scheme_unknown" if kind == "NoSuchModuleError" else "env_failed"
+    return "url_dialect_unknown" if kind == "NoSuchModuleError" else "env_failed"
 
 
 def missing_variable(error):
     """The environment variable that the project wanted and did not get; empty when it is about something else."""
     frames = traceback.extract_tb(error.__traceback__)
-    if isinstance(error, KeyError) and frames and Path(frames[-1].filename) == Path(os.__file__):
+    if isinstance(error, KeyError) and frames and frames[-1].filename in ("<frozen os>", os.__file__):
         return str(error.args[0])
     for pattern in _VARIABLES:
         found = re.search(pattern, str(error))

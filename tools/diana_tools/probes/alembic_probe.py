@@ -143,13 +143,13 @@ def _history(chosen, script, current):
     script.revision_map = RevisionMap(lambda: iter(scripts))
     try:
         pending = [step.revision.revision for step in script._upgrade_revs("heads", current)]
-        applied = {one.revision for one in script.get_all_current(current)}
+        applied = child.applied(script, current)
         body["applied"] = [one.revision for one in script.walk_revisions() if one.revision in applied][::-1]
         body.update(heads=sorted(script.get_heads()), pending=pending)
     except Exception as error:
         kind = type(error.__cause__ or error).__name__
         words = child.clean(str(error)).replace("\n", " ")
-        body["problems"] = [f"cycle:{words}" if "Cycle" in kind or "Loop" in kind else f"inconsistent:{words}"]
+        body["problems"] = [f"cycle:{words}" if "Cycle" in kind or "Loop" in kind else f"contradiction:{words}"]
     return body
 
 

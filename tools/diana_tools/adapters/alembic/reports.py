@@ -7,14 +7,11 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from diana_tools.adapters.base import Probe, Project, RehearsalOutput, Shape
+from diana_tools.adapters.base import REPORT, Probe, Project, RehearsalOutput, Shape
 from diana_tools.command import Output
 from diana_tools.domain import DatabaseUrl, History, Migration
 from diana_tools.measured import CapturedStatement, Preview
 from diana_tools.redaction import plain, redact
-
-MARK = "@@DIANA@@"
-"""Begins a line of a child that is meant for Diana alone, not for people."""
 
 _LAST_FRAME = re.compile(r'^\s*File "', re.MULTILINE)
 _CODES = (
@@ -117,7 +114,7 @@ _STEP_OR_END: TypeAdapter[_Step | _End] = TypeAdapter(_Step | _End)
 
 
 def _marked(text: str) -> list[str]:
-    return [line.removeprefix(MARK) for line in text.split("\n") if line.startswith(MARK)]
+    return [line.removeprefix(REPORT) for line in text.split("\n") if line.startswith(REPORT)]
 
 
 def probe(project: Project, output: Output) -> Probe:
