@@ -1,0 +1,103 @@
+"""Tables that are rebuilt: created anew, filled from the old one, and put in its place (SQLite's way to alter)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from diana_tools.analysis.ledger import Held, Ledger
+from diana_tools.analysis.statement import Action, Column, Statement, Where
+
+_SPOILING = frozenset({Action.DELETE, Action.TRUNCATE, Action.DROP_TABLE, Action.DROP_COLUMN, Action.UPDATE})
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuild:
+    """One rebuild, by places in a list of statements.
+
+    `old` is dropped at `drop`, `new` holds its rows and is called `table` in the end; `renames` are the places
+    where names change hands, which is no rename for anybody outside.
+    """
+
+    table: str
+    old: str
+    new: str
+    copy: Statement
+    drop: int
+    renames: tuple[int, ...]
+
+
+def rebuilds(statements: Sequence[Statement], ledger: Ledger) -> dict[int, Rebuild]:
+    """All rebuilds of one migration, by the place where the old table is dropped."""
+    found: dict[int, Rebuild] = {}
+    copies = [(place, s) for place, s in enumerate(statements) if _copies(s)]
+    for place, statement in enumerate(statements):
+        if statement.action is Action.DROP_TABLE and not statement.conditional:
+            for copied, copy in copies:
+                made = _rebuild(statements, ledger, copied, copy, place)
+                if made is not None:
+                    found[place] = made
+    return found
+
+
+def _copies(statement: Statement) -> bool:
+    sure = not (statement.conditional or statement.looped or statement.guessed)
+    return sure and statement.complete and statement.action in (Action.INSERT, Action.CREATE_TABLE)
+
+
+def _rebuild(
+    statements: Sequence[Statement], ledger: Ledger, copied: int, copy: Statement, drop: int
+) -> Rebuild | None:
+    old, new = ledger.key(copy.reads), ledger.key(copy.table)
+    if copied > drop or ledger.key(statements[drop].table) != old:
+        return None
+    renames = [(place, s) for place, s in enumerate(statements) if s.action is Action.RENAME_TABLE]
+    for place, rename in renames:
+        forward = place > drop and ledger.key(rename.table) == new and ledger.key(rename.name) == old
+        backward = place < copied and ledger.key(rename.table) == new and ledger.key(rename.name) == old
+        if forward or backward:
+            end = place if forward else drop
+            if _spoilt(statements[copied + 1 : end], ledger, new):
+                return None
+            table = copy.reads if forward else copy.table
+            return Rebuild(table, copy.reads, copy.table, copy, drop, (place,))
+    return None
+
+
+def _spoilt(between: Sequence[Statement], ledger: Ledger, new: str) -> bool:
+    """Whether rows of the new table are taken away again before it stands in the old one's place."""
+    touching = (s for s in between if s.action in _SPOILING and ledger.key(s.table) == new)
+    return any(s.action is not Action.UPDATE or s.where is not Where.SOME for s in touching)
+
+
+def consequences(rebuild: Rebuild, statements: Sequence[Statement], ledger: Ledger) -> Iterator[Statement]:
+    """What a rebuild comes to: columns that were not copied, types that changed, values that were rewritten.
+
+    Where nobody knows which columns the old table had, it is a drop that we only guess to be complete.
+    """
+    drop = statements[rebuild.drop]
+    before, after = ledger.table(rebuild.old), ledger.table(rebuild.new)
+    base = replace(drop, action=Action.REBUILD, table=rebuild.table, batch=True, columns=())
+    yield base
+    if rebuild.copy.star:
+        return
+    if before is None or not before.complete:
+        yield replace(drop, guessed=True)
+        return
+    kept = {ledger.key(column.source): column for column in rebuild.copy.columns if column.source}
+    derived = {ledger.key(column.derived): column for column in rebuild.copy.columns if column.derived}
+    for key, column in before.columns.items():
+        if key in kept:
+            target = after.columns.get(ledger.key(kept[key].name)) if after is not None else None
+            yield from _retyped(base, column, kept[key], target)
+        elif key in derived:
+            written = Column(column.name, derived=column.name)
+            yield replace(base, action=Action.UPDATE, where=Where.NONE, columns=(written,))
+        else:
+            yield replace(base, action=Action.DROP_COLUMN, column=column.name)
+
+
+def _retyped(base: Statement, old: Held, copy: Column, new: Held | None) -> Iterator[Statement]:
+    wanted = copy.cast or (new.type if new is not None else "")
+    if wanted and old.type and wanted.lower() != old.type.lower():
+        yield replace(base, action=Action.ALTER_TYPE, column=old.name, old_type=old.type, new_type=wanted)

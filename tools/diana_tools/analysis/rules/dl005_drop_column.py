@@ -1,0 +1,28 @@
+"""DL005: a column is dropped that was there before; no loss when its values were copied to a new one first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from diana_tools.analysis.rule import TYPED, Rule, Scene, Sighting
+from diana_tools.analysis.statement import Action, Statement
+from diana_tools.analysis.types import lossy, parse_type
+
+
+def _see(statement: Statement, scene: Scene) -> Iterable[Sighting]:
+    ledger = scene.ledger
+    if statement.action is not Action.DROP_COLUMN or ledger.spares_column(statement.table, statement.column):
+        return
+    copy = ledger.copied.get((ledger.key(statement.table), ledger.key(statement.column)), "")
+    if copy and _holds_all(statement, copy, scene):
+        yield Sighting(statement, loses=False, detail=f"{statement.column} = {copy}")
+    else:
+        yield Sighting(statement, detail=ledger.type_of(statement.table, statement.column))
+
+
+def _holds_all(statement: Statement, copy: str, scene: Scene) -> bool:
+    old, new = (scene.ledger.type_of(statement.table, name) for name in (statement.column, copy))
+    return bool(old and new) and not lossy(parse_type(old), parse_type(new))
+
+
+RULE = Rule("DL005", TYPED, kind="drop_column", loses=True, see=_see)
