@@ -6,9 +6,9 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from guard.ground import Ground
 
 from diana_tools import registry
+from guard.ground import Ground
 
 
 @pytest.fixture

@@ -34,6 +34,7 @@ from diana_tools.measured import Preview
 from diana_tools.sessions import Sessions
 
 TOY = Path(__file__).with_name("toy.py")
+ROWS_ALLOWED = PolicySetting(scratch_rows_in_production=True, coding_agents=True)
 DROP = "ALTER TABLE customer DROP COLUMN legacy;"
 ADD = "ALTER TABLE customer ADD COLUMN points INTEGER;"
 
@@ -173,7 +174,7 @@ class Ground:
 
     folder: Path
     sql: str = DROP
-    policy: PolicySetting = PolicySetting(scratch_rows_in_production=True, coding_agents=True)
+    policy: PolicySetting = ROWS_ALLOWED
     level: str = "production"
     person: ScriptedPerson = field(default_factory=ScriptedPerson)
     clock: Clock = field(default_factory=Clock)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from guard.ground import ADD, Ground
-
 from diana_agent.dispatch import dispatch
 from diana_agent.models.base import ToolCall
 from diana_agent.run import Outcome, Run
+from guard.ground import ADD, Ground
 
 PATH = ("detect", "connect", "plan", "backup", "rehearse", "migrate")
 

@@ -12,8 +12,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from guard.ground import ADD, Ground, ScriptedPerson, ToyAdapter
-from guard.test_ground import PATH, walk
 
 from diana_agent.dispatch import dispatch
 from diana_agent.events import Asked, ChangeStarted, Halted, PermitMinted, Refused, UserSaid
@@ -33,6 +31,8 @@ from diana_tools.domain import Level
 from diana_tools.errors import DianaError, PermitRefused
 from diana_tools.executor import child_environment
 from diana_tools.permit import Act, Operation, Use
+from guard.ground import ADD, Ground, ScriptedPerson, ToyAdapter
+from guard.test_ground import PATH, walk
 
 
 def kinds(run: Run) -> list[str]:
@@ -92,7 +92,11 @@ def meanwhile(ground: Ground, happens: Callable[[], None]) -> None:
 async def test_file_changed_after_the_yes(ground: Ground, name: str) -> None:
     path = ground.project / name
     path.write_text(path.read_text() if path.exists() else "one")
-    meanwhile(ground, lambda: path.write_text(path.read_text() + "\n-- a little more\n") and None)
+
+    def more() -> None:
+        path.write_text(path.read_text() + "\n-- a little more\n")
+
+    meanwhile(ground, more)
     before, run = ground.content(), ground.open()
     outcome = await walk(run, *PATH)
     assert (outcome.status, outcome.reason) == ("refused", "plan_changed")
@@ -158,7 +162,7 @@ async def test_journal_line_edited_removed_swapped_tail_cut(ground: Ground, how:
     ground.close()
     lines = path.read_bytes().splitlines(keepends=True)
     if how == "edit":
-        lines[1] = lines[1].replace(b"detect", b"detecT")
+        lines[0] = lines[0].replace(b"detect", b"detecT")
     elif how == "remove":
         del lines[3]
     elif how == "swap":

@@ -10,13 +10,12 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import sys
 import tempfile
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from guard.ground import ADD, DROP, Ground
-from guard.oracle import fault
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
@@ -32,6 +31,8 @@ from diana_tools.databases.base import Grant
 from diana_tools.domain import DatabaseUrl
 from diana_tools.errors import DianaError
 from diana_tools.permit import Act, Operation, Permit, Use
+from guard.ground import ADD, DROP, Ground
+from guard.oracle import fault
 
 STEPS = int(os.environ.get("DIANA_STEPS", "500"))
 A_GAME = 10
@@ -215,8 +216,8 @@ def test_property() -> None:
         Adversary,
         settings=settings(
             max_examples=max(1, STEPS // A_GAME), stateful_step_count=A_GAME, deadline=None, database=None,
-            suppress_health_check=list(HealthCheck), derandomize=STEPS <= 500, print_blob=False,
+            suppress_health_check=(HealthCheck.too_slow, HealthCheck.filter_too_much), derandomize=STEPS <= 500, print_blob=False,
         ),
     )  # fmt: skip
     assert CAME_THROUGH
-    print(f"{STEPS} steps, {len(CAME_THROUGH)} changes, each with the right to happen")
+    sys.stdout.write(f"{STEPS} steps, {len(CAME_THROUGH)} changes, each with the right to happen\n")

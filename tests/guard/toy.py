@@ -31,14 +31,14 @@ def main(mode: str, database: str, folder: str) -> int:
     done, files = pending(connection, Path(folder))
     marker = marker_of(connection)
     if mode == "probe":
-        print(json.dumps({"applied": done, "pending": [path.name for path in files], "marker": marker}))
+        sys.stdout.write(json.dumps({"applied": done, "pending": [path.name for path in files], "marker": marker}))
         return 0
     connection.execute("CREATE TABLE IF NOT EXISTS toy_version (version_num TEXT)")
     for path in files:
-        print(f"running {path.stem}")
+        sys.stdout.write(f"running {path.stem}\n")
         connection.executescript(path.read_text())
         connection.execute("INSERT INTO toy_version VALUES (?)", (path.stem,))
-    print(json.dumps({"marker": marker, "applied": [path.stem for path in files]}))
+    sys.stdout.write(json.dumps({"marker": marker, "applied": [path.stem for path in files]}))
     return 0
 
 
