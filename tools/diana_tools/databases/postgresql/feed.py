@@ -47,10 +47,18 @@ async def offered(backup: Backup, at: Path) -> AsyncGenerator[None]:
     finally:
         stop.set()
         await asyncio.wait((feeding,))
-        at.unlink(missing_ok=True)
+        _close(at)
         error = feeding.exception()
         if error is not None and not cancelled:
             raise error
+
+
+def _close(pipe: Path) -> None:
+    """Take the pipe away; a reader that waits for somebody to write gets an end, and none can come any more."""
+    gone = pipe.rename(pipe.with_suffix(".gone"))
+    with suppress(OSError):
+        os.close(os.open(gone, os.O_WRONLY | os.O_NONBLOCK))
+    gone.unlink()
 
 
 def _feed(pipe: Path, chunks: Iterator[bytes], stop: threading.Event) -> None:

@@ -114,7 +114,11 @@ async def make(doors: Doors, folder: Path, url: DatabaseUrl, server_version: str
     work = folder / "postgresql"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True, mode=0o700)
-    running = await server.start(doors, folder, found, grant)
+    try:
+        running = await server.start(doors, folder, found, grant)
+    except BaseException:
+        shutil.rmtree(work, ignore_errors=True)
+        raise
     there = running.url(role_of(url), url.database or role_of(url), url.driver)
     scratch = PostgresqlScratch(there, there.address.place, running, folder, found)
     try:
