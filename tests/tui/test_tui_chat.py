@@ -381,7 +381,7 @@ async def test_a_talk_that_cannot_open_is_said_and_keeps_its_exit_code(
 
 async def play(app: ChatApp) -> None:
     async with app.run_test(size=WIDE) as pilot:
-        for _ in range(100):
+        while app.crash is None:
             await pilot.pause(0.02)
 
 
@@ -404,3 +404,12 @@ async def test_every_size_draws_a_whole_run(size: tuple[int, int]) -> None:
         await chat.pilot.pause(0.05)
         chat.app.post_message(Sent("still here"))
         await chat.until(lambda: chat.talk.said == ["still here"])
+
+
+@pytest.mark.parametrize("theme", ["diana-light", "diana-16", "textual-light", "ansi-dark", "nord"])
+async def test_every_theme_has_the_colours_of_the_chat_and_of_its_questions(theme: str) -> None:
+    async with driven([[*s.whole_run(), s.phrase_question()]]) as chat:
+        chat.app.theme = theme
+        await chat.asked()
+        await chat.pilot.pause(0.05)
+        assert "48,211" in chat.app.export_screenshot()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -107,22 +106,22 @@ async def test_a_few_keys_held_up_by_a_slow_line_still_count() -> None:
         assert value(chat) == s.PHRASE[: BURST_KEYS - 1]
 
 
-@pytest.mark.parametrize(
-    ("typed", "exact"),
-    [
-        (s.PHRASE, True),
-        (f"  {s.PHRASE} ", True),
-        (s.PHRASE.lower(), False),
-        (s.PHRASE.replace(" ", "  "), False),
-        (s.PHRASE[:-1], False),
-        (s.PHRASE + ".", False),
-    ],
-)
-async def test_only_the_exact_phrase_opens_the_button(typed: str, exact: bool) -> None:
+async def test_only_the_exact_phrase_opens_the_button() -> None:
+    lines = {
+        s.PHRASE: True,
+        f"  {s.PHRASE} ": True,
+        s.PHRASE.lower(): False,
+        s.PHRASE.replace(" ", "  "): False,
+        s.PHRASE[:-1]: False,
+        s.PHRASE + ".": False,
+    }
     async with driven([[s.phrase_question()]]) as chat:
         screen = await chat.asked()
-        await chat.keys(*typed)
-        assert screen.query_one("#yes", Button).disabled is not exact
+        for number, (typed, exact) in enumerate(lines.items()):
+            await chat.keys(*typed, after=1.0 + 10 * number)
+            assert value(chat) == typed
+            assert screen.query_one("#yes", Button).disabled is not exact
+            await chat.keys("ctrl+u", after=9.0 + 10 * number)
 
 
 async def test_enter_on_a_wrong_phrase_beeps_and_the_third_ends_it() -> None:
@@ -137,39 +136,37 @@ async def test_enter_on_a_wrong_phrase_beeps_and_the_third_ends_it() -> None:
         await chat.until(lambda: chat.talk.replies == [NO])
 
 
-@pytest.mark.parametrize("question", [s.phrase_question(), s.YES_NO, s.CHOICE, s.TEXT, s.TRUST])
-async def test_esc_cancels_every_question(question: s.Question) -> None:
-    async with driven([[question]]) as chat:
-        await chat.asked()
-        await chat.keys("escape")
-        await chat.until(lambda: chat.talk.replies == [NO])
+async def answered(chat: Driven, number: int, *keys: str) -> Reply:
+    """Press keys on question `number` and return what was answered."""
+    await chat.until(lambda: len(chat.talk.replies) == number)
+    await chat.asked()
+    await chat.keys(*keys)
+    await chat.until(lambda: len(chat.talk.replies) == number + 1)
+    return chat.talk.replies[number]
+
+
+async def test_esc_cancels_every_question_and_stops_nothing() -> None:
+    questions = [s.phrase_question(), s.YES_NO, s.CHOICE, s.TEXT, s.TRUST]
+    async with driven([questions]) as chat:
+        for number in range(len(questions)):
+            assert await answered(chat, number, "escape") == NO
         assert chat.talk.stopped == 0
 
 
-@pytest.mark.parametrize("question", [s.phrase_question(), s.TEXT])
-async def test_an_empty_line_cancels(question: s.Question) -> None:
-    async with driven([[question]]) as chat:
-        await chat.asked()
-        await chat.keys("enter")
-        await chat.until(lambda: chat.talk.replies == [NO])
+async def test_an_empty_line_cancels() -> None:
+    async with driven([[s.phrase_question(), s.TEXT]]) as chat:
+        assert await answered(chat, 0, "enter") == NO
+        assert await answered(chat, 1, "enter") == NO
 
 
-@pytest.mark.parametrize(
-    ("keys", "reply"),
-    [
-        (["enter"], "n"),
-        (["y", "enter"], "y"),
-        (["Y", "enter"], "y"),
-        (["y", "n", "enter"], "n"),
-        (["right", "enter"], "y"),
-        (["tab", "enter"], "y"),
-    ],
-)
-async def test_yes_or_no_starts_on_no(keys: Sequence[str], reply: str) -> None:
-    async with driven([[s.YES_NO]]) as chat:
-        await chat.asked()
-        await chat.keys(*keys)
-        await chat.until(lambda: chat.talk.replies == [Reply(given=True, text=reply)])
+async def test_yes_or_no_starts_on_no() -> None:
+    lines = {
+        ("enter",): "n", ("y", "enter"): "y", ("Y", "enter"): "y", ("y", "n", "enter"): "n",
+        ("right", "enter"): "y", ("tab", "enter"): "y",
+    }  # fmt: skip
+    async with driven([[s.YES_NO] * len(lines)]) as chat:
+        for number, (keys, reply) in enumerate(lines.items()):
+            assert await answered(chat, number, *keys) == Reply(given=True, text=reply)
 
 
 async def test_a_choice_points_at_nothing_until_the_person_moves() -> None:
@@ -201,8 +198,10 @@ async def test_questions_come_one_after_the_other() -> None:
         await chat.until(lambda: chat.talk.replies == [NO, NO])
 
 
-@pytest.mark.parametrize("size", [WIDE, SMALL, (60, 20)])
-@pytest.mark.parametrize("question", [s.phrase_question(facts=30), s.TRUST])
+@pytest.mark.parametrize(
+    ("question", "size"),
+    [(s.phrase_question(facts=30), SMALL), (s.TRUST, WIDE), (s.phrase_question(facts=9), (60, 20))],
+)
 async def test_long_facts_scroll_and_the_buttons_stay_on_the_screen(
     question: s.Question, size: tuple[int, int]
 ) -> None:

@@ -130,7 +130,7 @@ class ChatApp(App[int]):
         """A sentence of the face itself, which the journal does not hold."""
         from diana_agent.tui.widgets.sentence import Sentence
 
-        await self.chat.transcript.add([Sentence(line, tone) for line in sentence.splitlines() if line.strip()])
+        await self.chat.add([Sentence(line, tone) for line in sentence.splitlines() if line.strip()])
 
     def _hear(self, feed: Feed, event: AnyEvent) -> None:
         """Keep what must outlive the screen, and queue the event to be drawn."""
@@ -152,7 +152,7 @@ class ChatApp(App[int]):
                 board.refresh()
                 self.chat.set_class(self.chat.top.has_class("-production"), "-production")
                 self._show_status()
-            await self.chat.transcript.add(blocks)
+            await self.chat.add(blocks)
             await asyncio.sleep(FRAME)
 
     async def _turn(self, work: Callable[[], Awaitable[None]]) -> None:

@@ -69,7 +69,7 @@ def preview(shown: Preview, words: Words) -> FactsCard:
     """The SQL of a dry run, or the best truth there is, named."""
     kind = words(f"preview.{shown.kind}") if shown.kind in _PREVIEWS else clean(shown.kind, 40)
     lines = clean(shown.sql, 200_000).rstrip("\n").split("\n")
-    card = FactsCard(words("preview.title"), kind, "info", [Row(line, style="$running") for line in lines])
+    card = FactsCard(words("preview.title"), kind, "info", [Row(line) for line in lines])
     card.fold_after(SQL_LINES, words("more", count=max(len(lines) - SQL_LINES, 0)))
     return card
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import ClassVar, Protocol, runtime_checkable
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
+from textual.widget import Widget
 
 from diana_agent.tui.widgets.prompt import Prompt
 from diana_agent.tui.widgets.status_line import StatusLine
@@ -15,6 +17,15 @@ from diana_agent.tui.widgets.steps import Standing, Stepper, StepRail
 from diana_agent.tui.widgets.top_bar import TopBar
 from diana_agent.tui.widgets.transcript import Transcript
 from diana_agent.tui.words import Words
+
+
+@runtime_checkable
+class Folding(Protocol):
+    """A block with more than it shows."""
+
+    def fold(self, folded: bool) -> None:
+        """Fold the rest away, or show it."""
+        ...
 
 
 class ChatScreen(Screen[None]):
@@ -65,6 +76,16 @@ class ChatScreen(Screen[None]):
     def action_unfold(self) -> None:
         """Show the whole output of all cards, or fold it away again."""
         self._folded = not self._folded
-        for block in self.transcript.children:
-            if (fold := getattr(block, "fold", None)) is not None:
-                fold(self._folded)
+        _fold(self.transcript.children, self._folded)
+
+    async def add(self, blocks: Sequence[Widget]) -> None:
+        """Add blocks to the transcript, folded or not like those before them."""
+        if not self._folded:
+            _fold(blocks, False)
+        await self.transcript.add(blocks)
+
+
+def _fold(blocks: Sequence[Widget], folded: bool) -> None:
+    for block in blocks:
+        if isinstance(block, Folding):
+            block.fold(folded)

@@ -55,11 +55,6 @@ class FactsCard(Lines):
         self._folded_at = abs(self._folded_at) * (1 if folded else -1)
         self.changed()
 
-    @property
-    def has_output(self) -> bool:
-        """Whether there is something to unfold."""
-        return self._folded_at != 0
-
     def build(self, width: int) -> Sequence[Content]:
         """The header and the rows."""
         mark, colour = MARKS[self._tone]

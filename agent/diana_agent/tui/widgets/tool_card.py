@@ -42,11 +42,6 @@ class ToolCard(Lines):
         """running, done or failed."""
         return self._state
 
-    @property
-    def has_output(self) -> bool:
-        """Whether there is something to unfold."""
-        return self._printed > 0
-
     def explain(self, arguments: str) -> None:
         """Show something more exact in the place of the arguments, such as the command that runs."""
         self._arguments = clean(arguments, 400).replace("\n", " ")
