@@ -156,6 +156,7 @@ def test_a_whole_table(shop: Ground, kind: str) -> None:
 def test_a_column_counts_its_values(shop: Ground) -> None:
     assert lost(shop, "drop_column", "users.note") == Loss(2, 3)
     assert lost(shop, "drop_column", "USERS.NOTE") == Loss(2, 3)
+    assert lost(shop, "not_null_without_default", "users.note") == Loss(1, 3)
     assert lost(shop, "drop_column", "users.absent") == Loss(None, 3, "loss.not_there")
 
 

@@ -43,6 +43,8 @@ def loss(session: ReadSession, finding: Finding) -> Loss:
         return Loss(None, rows(session, table), "loss.not_there" if "." in finding.object else "loss.not_counted")
     if finding.kind == "drop_column":
         return _counted(session, table, built(quote(column.name), "IS NOT NULL"))
+    if finding.kind == "not_null_without_default":
+        return _counted(session, table, built(quote(column.name), "IS NULL"))
     if finding.kind == "type_change_lossy":
         return _changed(session, table, column, finding)
     return Loss(None, rows(session, table), "loss.not_counted")
