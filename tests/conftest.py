@@ -16,6 +16,8 @@ import pytest
 import servers
 from servers import PgDatabase, PgServer
 
+pytest_plugins = ("skips",)
+
 _FOREIGN = (
     "ANTHROPIC_",
     "AWS_",
