@@ -14,6 +14,7 @@ from diana_tools.analysis.python.run import Run
 from diana_tools.analysis.python.values import (
     DATA,
     Arguments,
+    Batch,
     Bind,
     Choice,
     Class,
@@ -25,6 +26,7 @@ from diana_tools.analysis.python.values import (
     Plain,
     Row,
     Scope,
+    Table,
     Text,
     Type,
     Unknown,
@@ -40,6 +42,13 @@ _REACHING = frozenset(
         "asyncio", "code", "concurrent", "ctypes", "ftplib", "http", "importlib", "multiprocessing", "pickle", "pty",
         "runpy", "shelve", "shutil", "signal", "smtplib", "socket", "sqlite3", "subprocess", "telnetlib", "threading",
         "urllib", "xmlrpc",
+    }
+)  # fmt: skip
+# Packages whose functions compute or log, and never touch a database.
+_PURE = frozenset(
+    {
+        "structlog", "loguru", "tqdm", "pytz", "dateutil", "pendulum", "slugify", "bcrypt", "ulid", "uuid6", "orjson",
+        "ujson", "uuid_extensions", "uuid_utils", "cryptography", "nanoid", "typing_extensions", "packaging",
     }
 )  # fmt: skip
 _OS_HARMLESS = frozenset({"getenv", "get", "getcwd", "listdir", "join", "dirname", "basename", "abspath", "exists"})
@@ -126,6 +135,9 @@ def _imported(run: Run, callee: Imported, given: Arguments, node: ast.AST) -> Va
         return objects.construct(run, callee, given, node)
     if root == "builtins":
         return builtin.call(run, rest, given, node)
+    if root in _PURE:
+        handed_over(run, given, node)
+        return given.get(0) or DATA if root == "tqdm" else DATA
     if root in sys.stdlib_module_names:
         return _standard(run, callee, given, node)
     return _foreign(run, callee, given, node)
@@ -146,11 +158,18 @@ def _standard(run: Run, callee: Imported, given: Arguments, node: ast.AST) -> Va
     root = callee.path.partition(".")[0]
     if callee.path in ("textwrap.dedent", "inspect.cleandoc"):
         return builtin.dedent(given.get(0))
-    if root in _REACHING or (root == "os" and callee.last not in _OS_HARMLESS):
+    if _reaches(callee):
         run.gap("AC002.outside", node)
         return Unknown(foreign=root == "importlib")
     handed_over(run, given, node)
     return DATA
+
+
+def _reaches(callee: Imported) -> bool:
+    root = callee.path.partition(".")[0]
+    if root == "os":
+        return callee.last not in _OS_HARMLESS
+    return root in _REACHING and not callee.path.startswith("urllib.parse.")
 
 
 def handed_over(run: Run, given: Arguments, node: ast.AST) -> None:
@@ -167,7 +186,9 @@ def handed_over(run: Run, given: Arguments, node: ast.AST) -> None:
 def _powerful(value: Value) -> bool:
     if isinstance(value, Imported):
         return value.path == "alembic.op" or value.path.startswith(_OP)
-    return isinstance(value, (Bind, Method)) and not (isinstance(value, Method) and isinstance(value.receiver, Unknown))
+    if isinstance(value, Method):
+        return isinstance(value.receiver, (Bind, Batch, Table)) or _powerful(value.receiver)
+    return isinstance(value, (Bind, Batch))
 
 
 def _foreign(run: Run, callee: Imported, given: Arguments, node: ast.AST) -> Value:

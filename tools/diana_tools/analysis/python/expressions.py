@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from diana_tools.analysis.python import strings
-from diana_tools.analysis.python.answers import either, listed, paired, shown, truth
+from diana_tools.analysis.python.answers import either, listed, options, paired, shown, truth
 from diana_tools.analysis.python.calls import call
 from diana_tools.analysis.python.conditions import compared, joined, negated
 from diana_tools.analysis.python.lookups import attribute, element_of
 from diana_tools.analysis.python.run import Run
 from diana_tools.analysis.python.values import (
     DATA,
+    MOST_CHOICES,
     Change,
     Choice,
     Function,
@@ -104,15 +105,27 @@ def _pairs(run: Run, node: ast.Dict, scope: Scope) -> Value:
 
 
 def _joined(run: Run, node: ast.JoinedStr, scope: Scope) -> Value:
-    parts: list[str] = []
+    """An f-string; where a part is one of several values, so is the whole."""
+    texts = [""]
     for part in node.values:
-        if isinstance(part, ast.FormattedValue):
-            value = evaluate(run, part.value, scope)
-            parts.append(shown(value) if part.format_spec is None and part.conversion in (-1, 115) else HOLE)
-        elif isinstance(part, ast.Constant):
-            parts.append(str(part.value))
+        added = _formatted(run, part, scope)
+        if len(texts) * len(added) > MOST_CHOICES:
+            added = (HOLE,)
+        texts = [text + more for text in texts for more in added]
     spans = (node.end_lineno or node.lineno) > node.lineno
-    return strings.bounded("".join(parts), node.lineno if spans else 0)
+    found = [strings.bounded(text, node.lineno if spans else 0) for text in texts]
+    return found[0] if len(found) == 1 else Choice(tuple(found))
+
+
+def _formatted(run: Run, part: ast.expr, scope: Scope) -> tuple[str, ...]:
+    """The texts that one part of an f-string may come to."""
+    if isinstance(part, ast.Constant):
+        return (str(part.value),)
+    if not isinstance(part, ast.FormattedValue):
+        return (HOLE,)
+    value = evaluate(run, part.value, scope)
+    plain = part.format_spec is None and part.conversion in (-1, 115)
+    return tuple(dict.fromkeys(shown(option) for option in options(value))) if plain else (HOLE,)
 
 
 def _binary(run: Run, node: ast.BinOp, scope: Scope) -> Value:

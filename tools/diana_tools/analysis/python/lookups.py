@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from diana_tools.analysis.python.answers import either, listed, paired
+from diana_tools.analysis.python.answers import either, listed, name, paired
 from diana_tools.analysis.python.run import Run
 from diana_tools.analysis.python.values import (
     DATA,
@@ -27,61 +27,65 @@ _CONNECTIONS = frozenset({"bind", "engine", "connection", "conn", "session", "sy
 _COLUMNS = frozenset({"c", "columns"})
 
 
-def attribute(run: Run, holder: Value, name: str) -> Value:
+def attribute(run: Run, holder: Value, word: str) -> Value:
     """`holder.name`; a method stays a pair of both until it is called."""
     if isinstance(holder, Imported):
-        return Imported(f"{holder.path}.{name}")
+        return Imported(f"{holder.path}.{word}")
     if isinstance(holder, (Bind, Context)):
-        return _of_connection(run, holder, name)
+        return _of_connection(run, holder, word)
     if isinstance(holder, Table):
-        return _of_table(holder, name)
+        return _of_table(holder, word)
     if isinstance(holder, Columns):
-        return Handle(holder.table, name)
+        return Handle(holder.table, word)
     if isinstance(holder, Class):
-        return _of_class(holder, name)
-    if isinstance(holder, Handle) and name in ("name", "key"):
+        return _of_class(holder, word)
+    if isinstance(holder, Handle) and word in ("name", "key"):
         return Text(holder.name)
     if isinstance(holder, Choice):
-        found = [attribute(run, option, name) for option in holder.options]
-        return found[0] if len(set(found)) == 1 else Method(holder, name)
-    return Method(holder, name)
+        found = [attribute(run, option, word) for option in holder.options]
+        return found[0] if len(set(found)) == 1 else Method(holder, word)
+    return Method(holder, word)
 
 
-def _of_connection(run: Run, holder: Bind | Context, name: str) -> Value:
-    if name in _DIALECT:
+def _of_connection(run: Run, holder: Bind | Context, word: str) -> Value:
+    if word in _DIALECT:
         return Context("dialect")
-    if name == "name" and (not isinstance(holder, Context) or holder.kind == "dialect"):
+    if word == "name" and (not isinstance(holder, Context) or holder.kind == "dialect"):
         known = {"sqlite": "sqlite", "postgresql": "postgresql"}.get(run.dialect)
         return Text(known) if known else DATA
-    if name in _CONNECTIONS:
-        return Bind("raw" if name == "connection" else "connection")
-    if name == "as_sql":
+    if word in _CONNECTIONS:
+        return Bind("raw" if word == "connection" else "connection")
+    if word == "as_sql":
         return Plain(False)
-    return Method(holder, name)
+    if holder == Context("metadata") and word == "tables":
+        return Context("tables")
+    return Method(holder, word)
 
 
-def _of_table(holder: Table, name: str) -> Value:
-    if name in _COLUMNS:
+def _of_table(holder: Table, word: str) -> Value:
+    if word in _COLUMNS:
         return Columns(holder.name)
-    if name in ("name", "fullname"):
+    if word in ("name", "fullname"):
         return Text(holder.name)
-    return Method(holder, name)
+    return Method(holder, word)
 
 
-def _of_class(holder: Class, name: str) -> Value:
+def _of_class(holder: Class, word: str) -> Value:
     if not holder.table:
-        return Method(holder, name) if not holder.enum else DATA
-    if name == "__table__":
+        return Method(holder, word) if not holder.enum else DATA
+    if word == "__table__":
         return Table(holder.table)
-    if name == "__tablename__":
+    if word == "__tablename__":
         return Text(holder.table)
-    return Method(holder, name) if name in ("metadata", "query") else Handle(holder.table, name)
+    return Method(holder, word) if word in ("metadata", "query") else Handle(holder.table, word)
 
 
 def element_of(holder: Value, key: Value) -> Value:
     """`holder[key]`."""
     if isinstance(holder, Columns):
         return Handle(holder.table, key.text) if isinstance(key, Text) else DATA
+    if holder == Context("tables"):
+        return Table(name(key))
     if isinstance(holder, Pairs) and holder.known and isinstance(key, Text) and not key.holes:
         return holder.get(key.text) or DATA
     if (pairs := paired(holder)) is not None:

@@ -11,12 +11,20 @@ from diana_tools.analysis.python.values import Arguments, Function, Scope, Text,
 from diana_tools.analysis.sql.plpgsql import HOLE
 from diana_tools.analysis.sql.reader import read_sql
 from diana_tools.analysis.sql.tokens import Token, lexis, scan
-from diana_tools.analysis.statement import UNKNOWN, Collected, Gap, Reading, Statement, plain
+from diana_tools.analysis.statement import UNKNOWN, Action, Collected, Gap, Reading, Statement, plain
 
 MOST_STEPS = 60_000
 MOST_STATEMENTS = 5_000
 DEEPEST_CALL = 12
 
+# What these touch holds nothing yet, or stays as it is: an unknown name hides no loss.
+_ADDING = frozenset(
+    {
+        Action.READ, Action.INSERT, Action.CREATE_TABLE, Action.CREATE_INDEX, Action.CREATE_TYPE, Action.CREATE_OTHER,
+        Action.ADD_COLUMN, Action.ADD_CONSTRAINT, Action.DROP_NOT_NULL, Action.CHANGE_DEFAULT, Action.SET_NOT_NULL,
+        Action.DROP_INDEX, Action.DROP_CONSTRAINT, Action.REBUILD,
+    }
+)  # fmt: skip
 Evaluate = Callable[["Run", ast.expr, Scope], Value]
 Inline = Callable[["Run", Function, Arguments], Value]
 
@@ -27,10 +35,11 @@ class TooMuch(Exception):
 
 @dataclass(slots=True)
 class Run:
-    """The state of a reading. `unsure` counts branches that may not run, `loops` loops over unknown rows.
+    """The state of a reading.
 
-    `typing`: we are inside arguments of SQLAlchemy, where a class of the project stands for a column type.
-    `outside`: we are out of the migration's transaction. `sessions`: the file has a session of the mapper.
+    `unsure` counts branches that may not run, `loops` loops over unknown rows. `typing`: we are inside arguments of
+    SQLAlchemy, where a class of the project stands for a column type. `following` are the functions that we are
+    inside of. `outside`: we are out of the migration's transaction. `sessions`: there is a session of the mapper.
     """
 
     dialect: str
@@ -43,7 +52,7 @@ class Run:
     typing: int = 0
     outside: bool = False
     sessions: bool = False
-    depth: int = 0
+    following: list[ast.AST] = field(default_factory=list[ast.AST])
     steps: int = 0
 
     def step(self) -> None:
@@ -88,7 +97,8 @@ class Run:
             self.step()
             placed = replace(statement, line=int(getattr(node, "lineno", 1)), text=self.source(node), operation=True)
             self.found.statements.append(self._circumstances(placed))
-            if UNKNOWN in (placed.table, placed.column) or (not placed.table and placed.name == UNKNOWN):
+            unnamed = UNKNOWN in (placed.table, placed.column) or (not placed.table and placed.name == UNKNOWN)
+            if unnamed and placed.action not in _ADDING:
                 self.gap("AC002.dynamic_name", node)
 
     def _circumstances(self, statement: Statement) -> Statement:
@@ -105,7 +115,8 @@ class Run:
         """Read SQL that would be run."""
         line = text.line or int(getattr(node, "lineno", 1))
         reading = read_sql(text.text.replace("\\:", ":"), self.dialect, line)
-        if text.holes and not _only_values(text.text, self.dialect):
+        harmless = not reading.gaps and all(s.action in _ADDING for s in reading.statements)
+        if text.holes and not _only_values(text.text, self.dialect, names=harmless):
             reading = Reading(tuple(_unresolved(s) for s in reading.statements), reading.gaps)
             reading += Reading((), (Gap(line, "AC002.dynamic_sql", self.source(node)),))
         self.step()
@@ -120,12 +131,15 @@ def _unresolved(statement: Statement) -> Statement:
     return replace(statement, table=table, column=column, name=name, guessed=True)
 
 
-def _only_values(text: str, dialect: str) -> bool:
-    """Whether every hole stands where only a value can: in quotes, or behind a sign of comparison."""
+def _only_values(text: str, dialect: str, *, names: bool) -> bool:
+    """Whether every hole stands where only a value can: in quotes, or behind a sign of comparison.
+
+    With `names`, a hole may also be a whole name.
+    """
     found = scan(text, lexis(dialect))
-    if found.open:
-        return False
-    return all(_value(found.tokens, index) for index, token in enumerate(found.tokens) if HOLE in token.text)
+    holes = [index for index, token in enumerate(found.tokens) if HOLE in token.text]
+    known = all(_value(found.tokens, index) or (names and found.tokens[index].text == HOLE) for index in holes)
+    return known and not found.open
 
 
 def _value(tokens: list[Token], index: int) -> bool:

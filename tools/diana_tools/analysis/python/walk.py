@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import TypeVar
 
-from diana_tools.analysis.python.answers import either, truth
+from diana_tools.analysis.python.answers import either, options, truth
 from diana_tools.analysis.python.expressions import assign, evaluate, iterated
 from diana_tools.analysis.python.operations import rebuild
 from diana_tools.analysis.python.run import DEEPEST_CALL, Run
@@ -24,6 +24,7 @@ from diana_tools.analysis.python.values import (
     Imported,
     Items,
     Pairs,
+    Plain,
     Scope,
     Text,
     Unknown,
@@ -42,6 +43,7 @@ class Flow(Enum):
     CONTINUE = "continue"
 
 
+_MOST_AGAIN = 2
 _RESULT = "return"
 """Where a function's scope keeps what it returns; no identifier, so that no name can meet it."""
 
@@ -180,30 +182,45 @@ def _for(run: Run, node: ast.For | ast.AsyncFor, scope: Scope) -> Flow:
 
 
 def _once(run: Run, node: ast.For | ast.AsyncFor, item: Value, scope: Scope, *, looped: bool) -> None:
-    """One pass that stands for all: what the body assigns is known neither in it nor behind it."""
-    _forget(node.body, scope)
+    """One pass that stands for all: the body may have run before, once or never."""
+    before = _forget(node.body, scope)
     assign(run, node.target, item, scope)
     with run.maybe(looped=looped):
         block(run, node.body, scope)
-    _forget(node.body, scope)
+    _either(before, scope)
 
 
 def _while(run: Run, node: ast.While, scope: Scope) -> Flow:
-    _forget(node.body, scope)
+    before = _forget(node.body, scope)
     evaluate(run, node.test, scope)
     with run.maybe(looped=True):
         block(run, node.body, scope)
-    _forget(node.body, scope)
+    _either(before, scope)
     block(run, node.orelse, scope)
     return Flow.NEXT
 
 
-def _forget(body: Sequence[ast.stmt], scope: Scope) -> None:
-    """Names that a loop's body assigns are unknown from now on."""
+def _forget(body: Sequence[ast.stmt], scope: Scope) -> dict[str, Value]:
+    """Strings and numbers that a loop's body assigns may have grown in it: they are unknown from now on.
+
+    Gives what every name that the body assigns was before.
+    """
+    before: dict[str, Value] = {}
     for node in body:
         for inner in ast.walk(node):
             if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store) and inner.id in scope.names:
-                scope.names[inner.id] = DATA
+                if any(isinstance(option, (Text, Plain)) for option in options(scope.names[inner.id])):
+                    scope.names[inner.id] = DATA
+                before[inner.id] = scope.names[inner.id]
+    return before
+
+
+def _either(before: dict[str, Value], scope: Scope) -> None:
+    """Behind a loop that may not have run, names are what they were or what it made them."""
+    for name, value in before.items():
+        now = scope.names.get(name, DATA)
+        grown = any(isinstance(option, Text) for option in options(now))
+        scope.names[name] = DATA if grown else either(value, now)
 
 
 def _try(run: Run, node: ast.Try | ast.TryStar, scope: Scope) -> Flow:
@@ -300,19 +317,23 @@ def _global(_run: Run, node: ast.Global | ast.Nonlocal, scope: Scope) -> Flow:
 
 def inline(run: Run, function: Function, given: Arguments) -> Value:
     """Follow a call of a function of the same file; what it returns."""
-    if run.depth >= DEEPEST_CALL:
+    again = sum(node is function.node for node in run.following)
+    if again > _MOST_AGAIN:
+        # Already followed with arguments that may be anything: that covers this call as well.
+        return DATA
+    if len(run.following) >= DEEPEST_CALL:
         run.gap("AC002.too_deep", function.node)
         return DATA
     scope = Scope(outer=function.scope)
-    _bind(run, function, given, scope)
-    run.depth += 1
+    _bind(run, function, Arguments(loose=True) if again == _MOST_AGAIN else given, scope)
+    run.following.append(function.node)
     try:
         if isinstance(function.node, ast.Lambda):
             return evaluate(run, function.node.body, scope)
         block(run, function.node.body, scope)
         return scope.names.get(_RESULT, NONE)
     finally:
-        run.depth -= 1
+        run.following.pop()
 
 
 def _bind(run: Run, function: Function, given: Arguments, scope: Scope) -> None:

@@ -10,7 +10,8 @@ from diana_tools.analysis.rule import TYPED, Rule, Scene, Sighting
 def _after(scene: Scene) -> Iterable[Sighting]:
     if scene.losses and scene.direction == "down":
         first = scene.losses[0]
-        yield Sighting(first.statement, object=first.object, kind=first.kind)
+        # Its own losses are counted with them; this says what they mean together.
+        yield Sighting(first.statement, object=first.statement.table or first.statement.name)
 
 
 RULE = Rule("IR003", TYPED, loses=True, after=_after)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from diana_tools.analysis.sql.general import guess, read_piece
 from diana_tools.analysis.sql.heads import read_head
 from diana_tools.analysis.sql.pieces import Piece, pieces
 from diana_tools.analysis.sql.postgresql import read_postgresql
-from diana_tools.analysis.sql.tokens import lexis, scan
+from diana_tools.analysis.sql.tokens import lexis
 from diana_tools.analysis.sql.tree import NotParsed
 from diana_tools.analysis.statement import LARGEST_FILE, Action, Collected, Gap, Reading, Statement, plain
 
@@ -37,18 +38,18 @@ def read_sql(text: str, dialect: str, line: int = 1, *, script: bool = False) ->
 def _each(text: str, dialect: str, line: int, script: bool) -> Reading:
     found = Collected()
     for piece in pieces(text, lexis(dialect), psql=script and dialect == "postgresql"):
-        placed = Piece(piece.text, piece.line + line - 1, piece.tokens, piece.open, piece.meta)
+        placed = replace(piece, line=piece.line + line - 1)
         if placed.meta:
             found.add(_meta(placed))
         elif dialect == "postgresql":
             found.add(_postgresql(placed))
         else:
-            found.add(read_piece(placed, dialect))
+            found.add(read_piece(replace(placed, text=_with_values(placed, "?")), dialect))
     return found.reading()
 
 
 def _postgresql(piece: Piece) -> Reading:
-    for text in (piece.text, with_values(piece)):
+    for text in (piece.text, _with_values(piece, "$1")):
         try:
             return read_postgresql(text, piece.line)
         except NotParsed:
@@ -60,14 +61,14 @@ def _postgresql(piece: Piece) -> Reading:
     return Reading(kept, (Gap(piece.line, "AC001.not_parsed", base.text),))
 
 
-def with_values(piece: Piece) -> str:
-    """The text with every placeholder as `$1`; quotes are left alone, for tokens are looked at, not characters."""
+def _with_values(piece: Piece, value: str) -> str:
+    """The text with `value` for every placeholder; quotes are left alone, for tokens are looked at, not characters."""
     base = piece.tokens[0].start if piece.tokens else 0
     parts: list[str] = []
     seen = 0
     for index, token in enumerate(piece.tokens):
         place = token.start - base
-        match = _placeholder(piece, index, place)
+        match = _placeholder(piece, index, place, value)
         if match is not None and place >= seen:
             parts += [piece.text[seen:place], match[1]]
             seen = place + match[0]
@@ -77,7 +78,7 @@ def with_values(piece: Piece) -> str:
 _FORMS = re.compile(r"%\(\w+\)s|%s|%%|\$\d+|\?|:[A-Za-z_]\w*")
 
 
-def _placeholder(piece: Piece, index: int, place: int) -> tuple[int, str] | None:
+def _placeholder(piece: Piece, index: int, place: int, value: str) -> tuple[int, str] | None:
     """Length of the placeholder that begins at a token, and what to write instead."""
     token = piece.tokens[index]
     if token.kind != "mark" or token.text not in "%?:":
@@ -87,7 +88,10 @@ def _placeholder(piece: Piece, index: int, place: int) -> tuple[int, str] | None
         return None
     if token.text == ":" and (place and piece.text[place - 1] == ":"):
         return None
-    return len(match.group()), "%" if match.group() == "%%" else "$1"
+    if match.group() == "%%":
+        return 2, "%"
+    listed = index > 0 and piece.tokens[index - 1].upper == "IN"
+    return len(match.group()), f"({value})" if listed else value
 
 
 def _meta(piece: Piece) -> Reading:
@@ -100,8 +104,3 @@ def _meta(piece: Piece) -> Reading:
         escape = Statement(Action.ESCAPE, name=f"\\{word}", line=piece.line, text=plain(piece.text))
         return Reading((escape,), (gap,))
     return Reading((), (gap,))
-
-
-def word_count(text: str, dialect: str) -> int:
-    """How many tokens a text has: none means that there is nothing to run."""
-    return len(scan(text, lexis(dialect)).tokens)
