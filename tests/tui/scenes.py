@@ -58,11 +58,11 @@ PENDING = (
 )
 FINDINGS = (
     Finding(
-        "DL001", "drop_table", "T", True, "legacy_tokens", PENDING[1].path, 14, "DROP TABLE legacy_tokens",
+        "DL003", "drop_table", "T", True, "legacy_tokens", PENDING[1].path, 14, "DROP TABLE legacy_tokens",
         migration=PENDING[1].id, loss=Loss(48_211, 48_211),
     ),
     Finding(
-        "DL006", "type_change_lossy", "T", True, "invoices.amount", PENDING[2].path, 22,
+        "DL011", "type_change_lossy", "T", True, "invoices.amount", PENDING[2].path, 22,
         "ALTER TABLE invoices ALTER COLUMN amount TYPE integer", migration=PENDING[2].id, loss=Loss(1_204, 90_412),
     ),
 )  # fmt: skip

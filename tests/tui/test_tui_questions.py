@@ -159,6 +159,15 @@ async def test_an_empty_line_cancels() -> None:
         assert await answered(chat, 1, "enter") == NO
 
 
+async def test_the_answer_of_enter_is_marked_with_a_sign() -> None:
+    async with driven([[s.YES_NO]]) as chat:
+        screen = await chat.asked()
+        labels = [str(button.label) for button in screen.query(Button)]
+        assert labels == ["▸ No", "Yes"]
+        await chat.keys("y")
+        await chat.until(lambda: [str(button.label) for button in screen.query(Button)] == ["No", "▸ Yes"])
+
+
 async def test_yes_or_no_starts_on_no() -> None:
     lines = {
         ("enter",): "n", ("y", "enter"): "y", ("Y", "enter"): "y", ("y", "n", "enter"): "n",

@@ -13,6 +13,9 @@ from diana_agent.tui.widgets.top_bar import TopBar
 from diana_agent.tui.words import Words, clean
 from diana_tools.domain import Address, Plan
 
+FIRST = 1
+"""The first step runs from the start until the environment is known, whether or not its own events say so."""
+
 
 @dataclass(frozen=True, slots=True)
 class Instruments:
@@ -64,10 +67,18 @@ class Board:
     @_show.register
     def _(self, event: ev.RunStarted) -> None:
         self._instruments.status.tell("model", event.model)
+        self._enter(FIRST)
 
     @_show.register
     def _(self, event: ev.EnvironmentSettled) -> None:
         self._instruments.top.settle(event.environment.name, event.environment.level.value)
+        if FIRST in self._began:
+            self._leave(FIRST, "done", time.monotonic() - self._began[FIRST])
+
+    @_show.register
+    def _(self, event: ev.RunEnded) -> None:
+        if self._standing.steps[COUNT - 1].state == "open":
+            self._leave(COUNT, "failed" if event.exit_code else "done", 0.0)
 
     @_show.register
     def _(self, event: ev.ModelSaid) -> None:
@@ -77,14 +88,12 @@ class Board:
     @_show.register
     def _(self, event: ev.StepEntered) -> None:
         if 1 <= event.step <= COUNT:
-            self._standing.steps[event.step - 1] = Step("running")
-            self._began[event.step] = time.monotonic()
+            self._enter(event.step)
 
     @_show.register
     def _(self, event: ev.StepLeft) -> None:
         if 1 <= event.step <= COUNT:
-            self._standing.steps[event.step - 1] = Step(event.outcome, event.seconds)
-            self._began.pop(event.step, None)
+            self._leave(event.step, event.outcome, event.seconds)
 
     @_show.register
     def _(self, event: ev.Detected) -> None:
@@ -134,6 +143,14 @@ class Board:
     def _(self, event: ev.Recovered) -> None:
         word = "recovery.back" if event.result.recovered else "recovery.not_back"
         self._fact("result", self._words(word), "$good" if event.result.recovered else "$bad")
+
+    def _enter(self, step: int) -> None:
+        self._standing.steps[step - 1] = Step("running")
+        self._began[step] = time.monotonic()
+
+    def _leave(self, step: int, outcome: str, seconds: float) -> None:
+        self._standing.steps[step - 1] = Step(outcome, seconds)
+        self._began.pop(step, None)
 
     def _losses(self, plan: Plan) -> None:
         if not plan.destructive:

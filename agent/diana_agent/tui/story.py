@@ -24,6 +24,8 @@ from diana_agent.tui.words import Words, clean
 
 _PHRASES = (phrases.EXECUTE, "SKIP BACKUP ON ", "RUN WITHOUT A RESTORE TEST ON ", "LOSING WRITES SINCE ")
 
+_TONES = ("good", "warn", "bad")
+
 
 class Story:
     """Turns pieces of the feed into blocks; `take` gives the new ones, older blocks change in place."""
@@ -136,9 +138,9 @@ class Story:
         tone = {True: "good", False: "bad", None: "warn"}[event.met]
         row = Row(self._words.of(event.message, event.fields) or clean(event.name), "", tone)
         if self._prerequisites is None:
-            self._prerequisites = FactsCard(self._words("prerequisites"), "", "info")
+            self._prerequisites = FactsCard(self._words("prerequisites"), "", tone)
             self._add(self._prerequisites)
-        self._prerequisites.grow([row], tone="bad" if event.met is False else "")
+        self._prerequisites.grow([row], tone=max(tone, self._prerequisites.tone, key=_TONES.index))
 
     @_draw.register
     def _(self, event: ev.Detected) -> None:
@@ -151,7 +153,9 @@ class Story:
     @_draw.register
     def _(self, event: ev.Connected) -> None:
         trip = f"{event.facts.round_trip * 1000:.0f} ms"
-        facts = (clean(event.facts.version, 80), cards.size(event.facts.size), trip)
+        version = clean(event.facts.version, 80)
+        engine = version if event.address.engine in version.lower() else f"{event.address.engine} {version}"
+        facts = (engine, cards.size(event.facts.size), trip)
         if self._running is not None:
             self._running.explain("  ".join(facts))
 

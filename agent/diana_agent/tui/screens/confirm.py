@@ -180,6 +180,13 @@ class YesNoScreen(QuestionScreen):
         super().on_mount()
         self.query_one("#no", Button).focus()
 
+    @on(events.DescendantFocus)
+    def _moved(self) -> None:
+        """Mark the answer that Enter gives, not by colour alone."""
+        for button in self.query(Button):
+            label = self.words(button.id or "no")
+            button.label = Content(f"▸ {label}" if button.has_focus else label)
+
     def action_aim(self, which: str) -> None:
         """Move to a button."""
         self.set_focus(self.query_one(f"#{which}", Button))

@@ -36,6 +36,11 @@ class FactsCard(Lines):
         self._folded_at = 0
         self._more = ""
 
+    @property
+    def tone(self) -> str:
+        """How the card is meant: good, warn, bad or info."""
+        return self._tone
+
     def grow(self, rows: Sequence[Row], result: str = "", tone: str = "") -> None:
         """Add rows, and perhaps say something new at the right."""
         self._rows += rows

@@ -13,6 +13,7 @@ from diana_tools.domain import Finding, Migration, Plan, Unread
 
 STACKED_BELOW = 66
 AIRY_UNTIL = 6
+STATEMENT = 72
 
 
 class PlanCard(Lines):
@@ -87,14 +88,19 @@ class PlanCard(Lines):
 
     def _rows(self, number: int, migration: Migration) -> list[list[list[Content]]]:
         """One row for each thing that was found in a migration; the first one carries its name."""
-        name = [styled(clean(migration.name or migration.id, 120), "bold")]
+        name = [styled(_name(migration), "bold")]
         if migration.id != migration.name:
             name.append(styled(clean(migration.id, 40), "$quiet"))
         items = self._of(migration)
         if not items:
             return [[[styled(str(number))], name, *self._nothing()]]
         return [
-            [[styled(str(number))] if first else [], name if first else [], self._what(item), self._risk(item)]
+            [
+                [styled(str(number))] if first else [],
+                name if first else [],
+                self._what(item, migration.path),
+                self._risk(item),
+            ]
             for first, item in ((place == 0, item) for place, item in enumerate(items))
         ]
 
@@ -105,24 +111,35 @@ class PlanCard(Lines):
     def _stacked(self, width: int) -> list[Content]:
         found: list[Content] = []
         for number, migration in enumerate(self._plan.pending, 1):
-            name = styled(clean(migration.name or migration.id, 120), "bold")
+            name = styled(_name(migration), "bold")
             found += wrapped(name + styled(f"  {clean(migration.id, 40)}", "$quiet"), width, styled(f" {number} "))
             items = self._of(migration)
             for item in items:
-                for part in (*self._what(item), *self._risk(item)):
+                for part in (*self._what(item, migration.path), *self._risk(item)):
                     found += wrapped(part, width, styled("   "))
             if not items:
                 found += wrapped(styled(self._words("plan.nothing_found"), "$quiet"), width, styled("   "))
         return found
 
     def _of(self, migration: Migration) -> list[Finding | Unread]:
-        return [item for item in (*self._plan.findings, *self._plan.unread) if item.migration == migration.id]
+        """What was found in a migration, the worst first."""
+        found = [item for item in (*self._plan.findings, *self._plan.unread) if item.migration == migration.id]
+        return sorted(found, key=_mildness)
 
-    def _what(self, item: Finding | Unread) -> list[Content]:
-        fallback = "" if isinstance(item, Unread) else f"{item.kind.replace('_', ' ')} {item.object}"
-        statement = " ".join(clean(item.statement or fallback, 240).split())
-        place = clean(f"{item.file.rsplit('/', 1)[-1]}:{item.line}" if item.line else item.file.rsplit("/", 1)[-1], 120)
-        return [part for part in (styled(statement, "$running"), styled(place, "$quiet")) if part.plain]
+    def _what(self, item: Finding | Unread, path: str = "") -> list[Content]:
+        """What is done in words, then where, and the statement itself."""
+        statement = " ".join(clean(item.statement, STATEMENT + 1).split())
+        told = "" if isinstance(item, Unread) else self._told(item)
+        place = clean(item.file.rsplit("/", 1)[-1], 120) + (f":{item.line}" if item.line else "")
+        where = self._words("plan.line", line=item.line) if item.line and item.file == path else place
+        source = joined([styled(where, "$quiet"), cut(styled(statement, "$running"), STATEMENT)], "  ")
+        return [part for part in (styled(told), source) if part.plain]
+
+    def _told(self, finding: Finding) -> str:
+        fields = {"object": finding.object}
+        words = self._words
+        kind = words.code(finding.kind, "kind")
+        return words.of(f"rule.{finding.rule}", fields) or clean(f"{kind} {finding.object}")
 
     def _risk(self, item: Finding | Unread) -> list[Content]:
         words = self._words
@@ -145,6 +162,19 @@ class PlanCard(Lines):
         lost = words(f"risk.loses_{kind}", count=f"{loss.rows:,}")
         total = words("risk.of", count=f"{loss.total:,}") if loss.total not in (None, loss.rows) else ""
         return styled(f"▲ {lost}", "bold $bad") + styled(f" {total}" if total else "", "$quiet")
+
+
+def _mildness(item: Finding | Unread) -> tuple[bool, bool, int]:
+    """Sorts blocked before lossy, lossy and unread before warnings."""
+    if isinstance(item, Unread):
+        return True, False, 0
+    return item.level != "B", not item.data_loss, "BTWIO".find(item.level)
+
+
+def _name(migration: Migration) -> str:
+    """The name without the id in front of it, which has a place of its own."""
+    name = clean(migration.name or migration.id, 120)
+    return name.removeprefix(f"{migration.id}_") if name != migration.id else name
 
 
 def _versions(versions: Sequence[str]) -> str:

@@ -22,8 +22,10 @@ class Sentence(Lines):
         self._tone = tone
 
     def build(self, width: int) -> Sequence[Content]:
-        """The mark and the sentence; one that brings a sign of its own gets no second one."""
+        """The mark and the sentence; what is just said needs none, what brings a sign of its own no second one."""
         mark, colour = MARKS.get(self._tone, ("·", "$quiet"))
-        signed = bool(self._sentence) and not (self._sentence[0].isalnum() or self._sentence[0] in "'\"“‘(")
+        signed = self._tone == "info" or (
+            bool(self._sentence) and not (self._sentence[0].isalnum() or self._sentence[0] in "'\"“‘(")
+        )
         first = styled("" if signed else f"{mark} ", colour)
         return wrapped(styled(self._sentence, STYLES.get(self._tone, "")), width, first)
