@@ -50,7 +50,8 @@ class Topic(Nothing):
 
     topic: str = Field(
         max_length=40,
-        description="pending, loss, duration, recovery, backup, rehearsal, environment, history, verification, overview",
+        description="pending, loss, duration, recovery, backup, rehearsal, environment, history, verification "
+        "or overview",
     )
 
 
@@ -124,9 +125,9 @@ async def dispatch(run: Run, call: ToolCall, actor: str) -> tuple[ToolResult, Ou
     started = time.monotonic()
     outcome = await _validated(run, call)
     following = next_verbs(run.standing, run.settings.mode.value, skip_backup=run.settings.skip_backup)
-    body: JsonObject = {
-        "status": outcome.status, "reason": outcome.reason, "sentence": sentence(run, outcome), "next": list[JsonValue](following),
-    } | outcome.body  # fmt: skip
+    body: JsonObject = {"status": outcome.status, "reason": outcome.reason, "sentence": sentence(run, outcome)}
+    body["next"] = list[JsonValue](following)
+    body |= outcome.body
     content = json.dumps(body, ensure_ascii=False)
     if len(content) > LONGEST_ANSWER:
         content = json.dumps({key: body[key] for key in ("status", "reason", "sentence", "next")} | {"truncated": True})

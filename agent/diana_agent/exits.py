@@ -25,6 +25,7 @@ _NO_UMBRELLA = frozenset(
      "preview_changed_target", "tool_unsupported"}
 )  # fmt: skip
 _OWN_CODE = {"preview_changed_target": PERSON, "log_unwritable": UNLOGGED, "journal_unwritable": UNLOGGED,
+             "journal_changed": UNLOGGED, "index_unwritable": UNLOGGED,
              "journal_locked": HELD, "no_backup": USAGE}  # fmt: skip
 
 

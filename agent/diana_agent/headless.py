@@ -90,7 +90,6 @@ async def headless(call: Call, asked: Asked, person: Person) -> int:
 
 def _listen(run: Run, asked: Asked) -> None:
     """Sentences and live output go to standard error; with `--json` the streamed verbs print their events."""
-
     shown = ""
 
     def entry(one: Entry) -> None:

@@ -11,7 +11,7 @@ from diana_agent.journal import Entry, read, verify
 from diana_agent.models.base import JsonValue
 from diana_agent.report import document, render
 from diana_agent.runtime import Call, settings_of
-from diana_agent.sentences import lines_of
+from diana_agent.sentences import lines_of, refusal
 from diana_config.show import rows
 from diana_prompts.catalogue import Catalogue
 from diana_tools.errors import SettingsError
@@ -75,7 +75,7 @@ def _verify(path: Path, catalogue: Catalogue, anchors: tuple[str, ...], *, as_js
             "problem": found.problem, "line": found.line, "anchors": found.anchors,
         }))  # fmt: skip
     elif found.problem:
-        print_line(catalogue.say(f"error.{found.problem}", path=str(path), line=str(found.line)))
+        print_line(refusal(found.problem, {"path": str(path), "line": str(found.line), "error": ""}, catalogue))
     else:
         print_line(catalogue.say("journal.good", entries=found.entries, head=found.head, anchors=found.anchors))
     return exits.VERIFICATION if found.problem else exits.DONE

@@ -15,7 +15,7 @@ from pathlib import Path
 from diana_agent.events import RunEnded, RunStarted
 from diana_agent.guard.guard import Guard
 from diana_agent.journal import Journal
-from diana_agent.models.base import Model
+from diana_agent.models.base import Model, Prices
 from diana_agent.person import Person
 from diana_agent.run import Run, Said
 from diana_config.folders import Folders, private
@@ -73,7 +73,8 @@ def open_run(call: Call, settings: Settings, person: Person, face: str) -> Run:
     catalogue = Catalogue(settings.language)
     guard = Guard(journal, person, catalogue, lambda: datetime.now(UTC), _agent_of(settings, call.environ))
     trusted = _TrustedFlag()
-    doors = Doors(Executor(guard.redeemer, trusted, call.environ, runs), Sessions(guard.redeemer))
+    executor = Executor(guard.redeemer, trusted, call.environ, runs, settings.child_env)
+    doors = Doors(executor, Sessions(guard.redeemer))
     run = Run(
         id=name, project=call.project, settings=settings, folders=folders, environ=call.environ, journal=journal,
         guard=guard, person=person, catalogue=catalogue, doors=doors, trust=Trust(folders.state),
@@ -152,4 +153,9 @@ def open_model(run: Run, kind: str = "") -> Model:
     from diana_agent.models.claude import DEFAULT_MODEL, Claude
 
     base_url = run.settings.model_endpoint or run.environ.get("ANTHROPIC_BASE_URL")
-    return Claude(run.settings.model_name or DEFAULT_MODEL, key, base_url)
+    return Claude(run.settings.model_name or DEFAULT_MODEL, key, base_url, prices=_prices(run.settings))
+
+
+def _prices(settings: Settings) -> Prices | None:
+    said = settings.prices
+    return Prices(said.read, said.write, said.cache_read, said.cache_write) if said is not None else None

@@ -70,7 +70,8 @@ def plan_lines(plan: Plan, catalogue: Catalogue) -> tuple[str, ...]:
         lines.append(f"{number}. {one.name} - {one.description}" if one.description else f"{number}. {one.name}")
         for finding in plan.findings:
             if finding.migration == one.id:
-                lines.append(f"   ▲ {finding.rule} {kind_word(finding.kind, catalogue)} {finding.object}{_loss(finding.loss)}")
+                kind = kind_word(finding.kind, catalogue)
+                lines.append(f"   ▲ {finding.rule} {kind} {finding.object}{_loss(finding.loss)}")
         lines += [f"   ▲ {say('fact.unread', file=u.file, line=u.line)}" for u in plan.unread if u.migration == one.id]
     return (*lines, "")
 

@@ -83,6 +83,9 @@ KEYS = (
     Key("ticket", Kind.TEXT, "", "ticket"),
     Key("reason", Kind.TEXT, "", "reason"),
     Key("backup_folder", Kind.OWN_PATH, "", "backup-folder"),
+    Key("signers", Kind.OWN_PATH, "", "signers"),
+    Key("signing_key", Kind.OWN_PATH, "", "signing-key"),
+    Key("signer", Kind.TEXT, "", "signer"),
     Key("child_env", Kind.VARIABLES, (), "child-env"),
     Key("share", Kind.CHOICE, "counts", "share", "", NEVER, ("counts", "errors")),
 )  # fmt: skip
@@ -95,7 +98,7 @@ BY_FLAG = {key.flag.replace("-", "_"): key for key in KEYS} | BY_NAME
 TABLES = ("environments", "stores", "policy", "rules", "prices")
 """The settings that are tables; `stores` and `prices` are a person's alone."""
 
-PLANNED = ("runner", "connections", "scratch", "signers", "keys")
+PLANNED = ("runner", "connections", "scratch", "keys")
 """Settings of the design that this version does not act on: named as such, because silence would look like consent."""
 
 DRY_RUN = "dry_run"

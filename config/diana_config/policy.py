@@ -18,6 +18,7 @@ _KEYS = (
     "max_backup_age_minutes",
     "scratch_rows_in_production",
     "coding_agents",
+    "hmac_in_production",
     "require_ticket",
 )
 _PRICES = ("read", "write", "cache_read", "cache_write")
@@ -34,6 +35,7 @@ class PolicyWords:
     max_backup_age_minutes: int | None = None
     scratch_rows_in_production: bool | None = None
     coding_agents: bool | None = None
+    hmac_in_production: bool | None = None
     require_ticket: tuple[str, ...] | None = None
     rules: tuple[tuple[str, str], ...] = ()
 
@@ -60,6 +62,7 @@ def policy_of(policy: object, rules: object, speaker: Speaker, belongs: str) -> 
         max_backup_age_minutes=_minutes(table.get("max_backup_age_minutes"), speaker),
         scratch_rows_in_production=_yes("scratch_rows_in_production", table, speaker),
         coding_agents=_yes("coding_agents", table, speaker),
+        hmac_in_production=_yes("hmac_in_production", table, speaker),
         require_ticket=_levels("policy.require_ticket", table.get("require_ticket"), speaker),
         rules=_severities(rules, speaker),
     )
@@ -146,6 +149,7 @@ def _only_tightens(words: PolicyWords, speaker: Speaker, belongs: str) -> None:
     for key, said_yes in (
         ("scratch_rows_in_production", words.scratch_rows_in_production),
         ("coding_agents", words.coding_agents),
+        ("hmac_in_production", words.hmac_in_production),
     ):
         if said_yes:
             raise _lowers(f"policy.{key}", "true", "false", speaker, belongs)
@@ -163,6 +167,7 @@ def _changed(policy: PolicySetting, words: PolicyWords) -> PolicySetting:
         max_backup_age_minutes=words.max_backup_age_minutes or policy.max_backup_age_minutes,
         scratch_rows_in_production=policy.scratch_rows_in_production if rows is None else rows,
         coding_agents=policy.coding_agents if words.coding_agents is None else words.coding_agents,
+        hmac_in_production=policy.hmac_in_production if words.hmac_in_production is None else words.hmac_in_production,
         require_ticket=policy.require_ticket if words.require_ticket is None else words.require_ticket,
         rules=tuple(sorted((dict(policy.rules) | dict(words.rules)).items())),
     )
@@ -179,6 +184,7 @@ def _tightened(policy: PolicySetting, words: PolicyWords) -> PolicySetting:
         max_backup_age_minutes=min(age, policy.max_backup_age_minutes),
         scratch_rows_in_production=policy.scratch_rows_in_production and words.scratch_rows_in_production is not False,
         coding_agents=policy.coding_agents and words.coding_agents is not False,
+        hmac_in_production=policy.hmac_in_production and words.hmac_in_production is not False,
         require_ticket=_joined(policy.require_ticket, words.require_ticket),
         rules=policy.rules,
         rule_floors=words.rules,

@@ -111,6 +111,7 @@ class PolicySetting:
     max_backup_age_minutes: int = 60
     scratch_rows_in_production: bool = False
     coding_agents: bool = False
+    hmac_in_production: bool = False
     require_ticket: tuple[str, ...] = ()
     rules: tuple[tuple[str, str], ...] = ()
     rule_floors: tuple[tuple[str, str], ...] = ()
@@ -174,6 +175,9 @@ class Settings:
     prices: PriceSetting | None = None
     backup_folder: str = ""
     child_env: tuple[str, ...] = ()
+    signers: str = ""
+    signing_key: str = ""
+    signer: str = ""
     share: str = "counts"
     words: tuple[Word, ...] = ()
     notes: tuple[Note, ...] = ()

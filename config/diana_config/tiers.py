@@ -157,7 +157,9 @@ def _allowed_word(word: str, speaker: Speaker, belongs: str) -> None:
         if own:
             raise wrong("setting_planned", word, speaker)
         raise wrong("setting_forbidden", word, speaker, belongs=belongs)
-    if not own and word in ("stores", "prices"):
+    key = keys.BY_SPELLING.get(word)
+    never = key is not None and key.project == keys.NEVER
+    if not own and (never or word in ("stores", "prices")):
         raise wrong("setting_forbidden", word, speaker, belongs=belongs)
     known = (*keys.BY_SPELLING, *keys.TABLES, keys.DRY_RUN)
     if word not in known:

@@ -36,7 +36,8 @@ def parse_url(text: str, base: Path) -> DatabaseUrl:
     engine = _SCHEMES.get(name.lower())
     if engine is None:
         near = difflib.get_close_matches(name.lower(), _SCHEMES, 1, 0.5)
-        raise ConnectionFailed("url_scheme_unknown", {"scheme": name[:40], "nearest": near[0] if near else "postgresql"})
+        nearest = near[0] if near else "postgresql"
+        raise ConnectionFailed("url_scheme_unknown", {"scheme": name[:40], "nearest": nearest})
     if engine == "sqlite":
         return _sqlite(rest, driver, base)
     try:
@@ -45,7 +46,8 @@ def parse_url(text: str, base: Path) -> DatabaseUrl:
     except ValueError:
         raise ConnectionFailed("url_unreadable", {"place": "", "error": ""}) from None
     return DatabaseUrl(
-        engine=engine, driver=driver, host=parts.hostname or "", port=port or (5432 if engine == "postgresql" else None),
+        engine=engine, driver=driver, host=parts.hostname or "",
+        port=port or (5432 if engine == "postgresql" else None),
         database=unquote(parts.path.lstrip("/")), username=unquote(parts.username or ""),
         password=unquote(parts.password or ""), query=tuple(parse_qsl(parts.query)),
     )  # fmt: skip

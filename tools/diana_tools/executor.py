@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from diana_tools import supervisor
 from diana_tools.command import CaptureCommand, Command, Output, ReadCommand, WriteCommand
@@ -23,7 +24,8 @@ from diana_tools.permit import Operation, Permit, Redeemer, Use
 from diana_tools.redaction import plain
 
 _KEPT = ("HOME", "PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE",
-         "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")  # fmt: skip
+         "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+)  # fmt: skip
 _WITHHELD = ("ANTHROPIC_", "AWS_", "AZURE_", "GOOGLE_", "PRISMA_USER_CONSENT", "LD_", "DYLD_", "BASH_ENV", "BASH_FUNC",
              "DISABLE_DATABASE_ENVIRONMENT_CHECK", "PYTHONSTARTUP", "PYTHONINSPECT", "NODE_OPTIONS", "RUBYOPT", "PERL5OPT",
              "JAVA_TOOL_OPTIONS", "GIT_", "DIANA_")  # fmt: skip
@@ -46,9 +48,11 @@ def withheld(name: str) -> bool:
     return name.startswith(_WITHHELD)
 
 
-def child_environment(environ: Mapping[str, str], declared: Mapping[str, str]) -> dict[str, str]:
-    """The minimal environment plus what the command declares, less what is always withheld."""
-    kept = {name: environ[name] for name in _KEPT if name in environ}
+def child_environment(
+    environ: Mapping[str, str], declared: Mapping[str, str], wished: tuple[str, ...] = ()
+) -> dict[str, str]:
+    """The minimal environment, the person's own `wished` names, and what the command declares; the withheld never."""
+    kept = {name: environ[name] for name in (*_KEPT, *wished) if name in environ and not withheld(name)}
     kept.setdefault("PATH", os.defpath)
     kept |= {name: value for name, value in declared.items() if not withheld(name)}
     return kept
@@ -64,7 +68,15 @@ def free_port() -> int:
 class Executor:
     """Runs commands. Changing ones take a permit; ones that run the project's code take the person's trust."""
 
-    def __init__(self, redeemer: Redeemer, trusted: Callable[[], bool], environ: Mapping[str, str], runs: Path) -> None:
+    def __init__(
+        self,
+        redeemer: Redeemer,
+        trusted: Callable[[], bool],
+        environ: Mapping[str, str],
+        runs: Path,
+        child_env: tuple[str, ...] = (),
+    ) -> None:
+        self._child_env = child_env
         self._redeemer = redeemer
         self._trusted = trusted
         self._environ = environ
@@ -110,7 +122,8 @@ class Executor:
         folder = self._runs / f"{permit.id}-{use.name}"
         folder.mkdir(parents=True, mode=0o700)
         spec = supervisor.Spec(
-            argv=list(command.argv), cwd=str(command.cwd), env=child_environment(self._environ, command.env),
+            argv=list(command.argv), cwd=str(command.cwd),
+            env=child_environment(self._environ, command.env, self._child_env),
             timeout=command.timeout, as_user=command.as_user, stdin=(command.stdin or b"").decode("latin-1"),
         )  # fmt: skip
         process = await asyncio.create_subprocess_exec(
@@ -118,9 +131,9 @@ class Executor:
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
             start_new_session=True, env=child_environment(self._environ, {}),
         )  # fmt: skip
-        assert process.stdin is not None
-        process.stdin.write(json.dumps(spec).encode())
-        process.stdin.close()
+        talk = _opened(process.stdin)
+        talk.write(json.dumps(spec).encode())
+        talk.close()
         waiting = asyncio.ensure_future(process.wait())
         await _follow(folder / "output.log", waiting, (lambda _text: None) if private else line)
         return Changed(_finished(folder), folder)
@@ -136,7 +149,7 @@ class Executor:
         started = time.monotonic()
         try:
             process = await asyncio.create_subprocess_exec(
-                *command.argv, cwd=command.cwd, env=child_environment(self._environ, command.env),
+                *command.argv, cwd=command.cwd, env=child_environment(self._environ, command.env, self._child_env),
                 stdin=asyncio.subprocess.PIPE if command.stdin is not None else asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, start_new_session=True,
                 user=command.as_user, group=pwd.getpwnam(command.as_user).pw_gid if command.as_user else None,
@@ -144,7 +157,7 @@ class Executor:
             )  # fmt: skip
         except OSError as error:
             raise ToolError("program_missing", {"program": command.argv[0], "error": error.strerror or ""}) from None
-        assert process.stdout is not None and process.stderr is not None
+        told, errors = _opened(process.stdout), _opened(process.stderr)
         if process.stdin is not None:
             with suppress(ConnectionError):
                 process.stdin.write(command.stdin or b"")
@@ -153,7 +166,7 @@ class Executor:
         timed_out = False
         try:
             async with asyncio.timeout(command.timeout):
-                await asyncio.gather(_drain(process.stdout, on_out), _drain(process.stderr, on_err))
+                await asyncio.gather(_drain(told, on_out), _drain(errors, on_err))
                 await process.wait()
         except TimeoutError:
             timed_out = True
@@ -164,6 +177,16 @@ class Executor:
             process.returncode or 0 if not timed_out else -1, out.decode("utf-8", "replace"),
             err.decode("utf-8", "replace"), time.monotonic() - started, timed_out, len(out) >= _KEEP_BYTES,
         )  # fmt: skip
+
+
+Pipe = TypeVar("Pipe", asyncio.StreamReader, asyncio.StreamWriter)
+
+
+def _opened(pipe: Pipe | None) -> Pipe:
+    """A pipe that was asked for."""
+    if pipe is None:
+        raise RuntimeError("a pipe that was asked for is missing")
+    return pipe
 
 
 def _keep(buffer: bytearray, chunk: bytes) -> None:

@@ -15,7 +15,7 @@ from diana_tools.analyze import MigrationText, analyze
 from diana_tools.domain import Environment, Estimate, Finding, Level, Migration, Plan, Recovery
 from diana_tools.errors import ConnectionFailed, ToolError
 from diana_tools.measured import Rehearsal, Schema
-from diana_tools.workbench import Workbench, look, same_database
+from diana_tools.workbench import Workbench, same_database
 
 _RUN_FILES = (".env", "uv.lock", "poetry.lock", "Pipfile.lock", "requirements.txt")
 _ROWS_PER_SECOND = 200_000
@@ -38,14 +38,13 @@ class Gate:
     level: Callable[[str, str], str]
 
 
-async def make_plan(bench: Workbench, environment: Environment, aim: Aim, gate: Gate) -> Plan:
-    """Probe, choose, analyse and count; the plan's hash is over all that must not change before the run.
+def make_plan(bench: Workbench, probe: Probe, environment: Environment, aim: Aim, gate: Gate) -> Plan:
+    """Choose, analyse and count from a fresh look; the hash is over all that must not change before the run.
 
     Raises:
         ConnectionFailed: `identity_mismatch` when the tool reaches another database than Diana did.
-        ToolError: `history_inconsistent`, `version_unknown`, and what the probe raises.
+        ToolError: `history_inconsistent`, `version_unknown`.
     """
-    probe = await look(bench.adapter, bench.project, bench.doors)
     if not same_database(probe, bench.identity):
         there = probe.url.address.place if probe.url else ""
         raise ConnectionFailed(

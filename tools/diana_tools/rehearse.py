@@ -104,8 +104,8 @@ async def rehearse(
     passed = changed.output.exit_code == 0 and not told.error
     return Rehearsal(
         kind="full" if grants.rows else "schema", scratch=scratch.place, passed=passed,
-        seconds=changed.output.seconds, statements=told.statements, before=before, after=after if passed else None, error=_error(bench, told, changed.output.exit_code),
-        failed=told.failed, backup=backup.id,
+        seconds=changed.output.seconds, statements=told.statements, before=before,
+        after=after if passed else None, error=_error(bench, told, changed.output.exit_code), failed=told.failed, backup=backup.id,
     )  # fmt: skip
 
 

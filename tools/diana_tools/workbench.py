@@ -12,8 +12,8 @@ from diana_tools.errors import ConnectionFailed, ToolError
 
 _CONNECTION_CODES = frozenset(
     {
-        "connection_refused", "wrong_password", "no_such_database", "database_missing", "not_a_database", "host_unknown",
-        "database_locked", "database_unreadable", "pooler",
+        "connection_refused", "wrong_password", "no_such_database", "database_missing", "not_a_database",
+        "host_unknown", "database_locked", "database_unreadable", "pooler",
     }
 )  # fmt: skip
 

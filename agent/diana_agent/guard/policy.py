@@ -59,6 +59,7 @@ class ApplyFacts:
     skip_backup: bool
     now: datetime
     rehearsal_failed: bool = False
+    ticket_missing: bool = False
     timeout: float = 300.0
 
 
@@ -86,6 +87,7 @@ def _unfit(facts: ApplyFacts) -> str:
     reasons = (
         ("blocked_by_policy", bool(blocked(plan))),
         ("nothing_pending", not plan.pending),
+        ("ticket_missing", facts.ticket_missing),
         ("rehearsal_failed", facts.rehearsal_failed),
         ("will_not_fit", plan.estimate.seconds > facts.timeout / 2),
         ("no_recovery", plan.recovery.rung == "none" and facts.level is Level.PRODUCTION),

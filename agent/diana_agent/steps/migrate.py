@@ -95,7 +95,7 @@ def _request(run: Run, verb: str, plan: Plan, ready: migrating.Ready) -> Request
     facts = policy.ApplyFacts(
         level=plan.environment.level, plan=plan, backup=made, skip_backup=run.settings.skip_backup, now=run.clock(),
         rehearsal_failed=run.standing.rehearsal is not None and not run.standing.rehearsal.passed,
-        timeout=run.settings.timeout,
+        timeout=run.settings.timeout, ticket_missing=_ticket_missing(run, plan),
     )  # fmt: skip
     fields = {
         "count": str(len(plan.pending)), "database": plan.address.name, "environment": plan.environment.name,
@@ -106,6 +106,12 @@ def _request(run: Run, verb: str, plan: Plan, ready: migrating.Ready) -> Request
         grade=made.grade.value if made is not None else "none", verdict=policy.apply(facts, rules_of(run.settings)),
         fields=fields, facts=execution_facts(run, plan), assume_yes=run.said.yes,
     )  # fmt: skip
+
+
+def _ticket_missing(run: Run, plan: Plan) -> bool:
+    """O13: ticket and reason, where the person's policy asks for them."""
+    demanded = plan.environment.level.value in run.settings.policy.require_ticket
+    return demanded and not (run.settings.ticket and run.settings.reason)
 
 
 async def _changed(run: Run, plan: Plan, ready: migrating.Ready, grant: Grant) -> Outcome:

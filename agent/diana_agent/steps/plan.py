@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from dataclasses import replace
 
@@ -61,7 +62,9 @@ async def fresh_plan(run: Run, aim: Aim) -> Plan:
     if standing.environment is None:
         raise ToolError("environment_unknown")
     run.probe = await look(bench.adapter, bench.project, bench.doors)
-    made = await make_plan(bench, standing.environment, aim, gate(run, standing.environment))
+    made = await asyncio.to_thread(
+        make_plan, bench, run.probe, standing.environment, aim, gate(run, standing.environment)
+    )
     earlier = standing.plan
     if standing.rehearsal is not None and earlier is not None and same_work(made, earlier):
         return with_rehearsal(run, made, standing.rehearsal)

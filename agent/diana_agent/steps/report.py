@@ -31,4 +31,5 @@ def _written(run: Run) -> Path:
     folder = Path(own) if own else private(run.folders.state / "logs")
     name = run.settings.log_name.replace("{date}", run.clock().strftime("%Y-%m-%d"))
     where = folder / name
-    return write(text, where.parent, where.name, run.project if folder.is_relative_to(run.project) else None)
+    inside = run.project if where.is_relative_to(run.project) else run.folders.state
+    return write(text, where.parent, where.name, inside)
