@@ -105,7 +105,8 @@ async def rehearse(
     return Rehearsal(
         kind="full" if grants.rows else "schema", scratch=scratch.place, passed=passed,
         seconds=changed.output.seconds, statements=told.statements, before=before,
-        after=after if passed else None, error=_error(bench, told, changed.output.exit_code), failed=told.failed, backup=backup.id,
+        after=after if passed else None, error=_error(bench, told, changed.output.exit_code), failed=told.failed,
+        backup=backup.id,
     )  # fmt: skip
 
 
