@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from pathlib import Path
 
 from diana_agent import bodies
@@ -137,7 +138,11 @@ async def _succeeded(run: Run, plan: Plan, result: ChangeResult, table: str) -> 
     run.note(message, "good", count=str(len(plan.pending)), seconds=f"{result.seconds:.1f}")
     for warning in result.warnings:
         run.note("migrate.warning", "warn", line=warning)
+    run.write(ev.StepEntered(step=8))
+    started = time.monotonic()
     checked = await verify(run)
+    how = "done" if checked.status == "done" else "failed"
+    run.write(ev.StepLeft(step=8, outcome=how, seconds=time.monotonic() - started))
     body = bodies.change(result, None)
     body["version"] = list[JsonValue](after.version)
     body["verification"] = checked.body

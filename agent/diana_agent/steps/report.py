@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from diana_agent.events import Reported
+from diana_agent.events import Reported, StepEntered, StepLeft
 from diana_agent.report import render, summary, write
 from diana_agent.run import Outcome, Run
 from diana_config.folders import private
@@ -21,7 +21,9 @@ async def report(run: Run) -> Outcome:
     path = await asyncio.to_thread(_written, run)
     run.write(Reported(path=str(path)), "tool")
     run.note("report.written", "good", path=str(path))
+    run.write(StepEntered(step=10))
     run.note("summary", text=summary(run.journal.entries, run.catalogue))
+    run.write(StepLeft(step=10, outcome="done", seconds=0.0))
     return Outcome("done", {"path": str(path)})
 
 
