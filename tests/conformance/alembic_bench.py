@@ -200,18 +200,20 @@ class Bench:
         """The real way down."""
         return self.run(self.adapter.rollback(self.project, await self.probe(), targets, 60))
 
-    async def rehearse(
-        self, scratch: DatabaseUrl, *targets: str, direction: str = "up", marker: str = MARKER
-    ) -> tuple[Probe, RehearsalOutput, Output]:
-        """Redirect, look as the rehearsal would, and rehearse even where the look warns."""
+    def rehearse(self, scratch: DatabaseUrl, *targets: str, direction: str = "up") -> tuple[RehearsalOutput, Output]:
+        """Redirect and rehearse, whatever a look would have shown."""
+        override = self.redirected(scratch)
+        output = self.run(self.adapter.rehearse(self.project, override, MARKER, direction, targets, 60))
+        return self.adapter.parse_rehearsal(output), output
+
+    def redirected(self, scratch: DatabaseUrl) -> Override:
+        """The override, its files written."""
         folder = self.root.parent / "private"
         folder.mkdir(mode=0o700, exist_ok=True)
         override = self.adapter.override(self.project, scratch, folder)
         for path, text in override.files.items():
             path.write_text(text)
-        seen = await self.probe(override)
-        output = self.run(self.adapter.rehearse(self.project, override, marker, direction, targets, 60))
-        return seen, self.adapter.parse_rehearsal(output), output
+        return override
 
 
 def revision(name: str, parent: str | None, up: str = "pass", down: str = "pass", **more: str) -> str:

@@ -35,18 +35,12 @@ async def test_a_driver_is_held_to_reading_redirected_and_kept_from_the_target(
     probe = await bench.probe()
     assert (probe.error, probe.error_text, probe.shape) == ("", "", Shape.WHOLE_RUN)
     assert probe.url is not None
-    assert (probe.url.host, probe.url.port, probe.url.database) == (
-        pg_database.host,
-        pg_database.port,
-        pg_database.name,
-    )
-    assert (probe.url.username, probe.url.password) == (pg_database.user, pg_database.password)
+    assert (probe.url.address, probe.url.password) == (pg_database.target.address, pg_database.password)
     assert probe.server.isdigit()
 
-    writes = (bench.root / "migrations/env.py").read_text().replace(
-        "context.configure(connection", "connection.exec_driver_sql('CREATE TABLE mine (a int)'); context.configure(connection"
-    )  # fmt: skip
     env = (bench.root / "migrations/env.py").read_text()
+    write = "connection.exec_driver_sql('CREATE TABLE mine (a int)'); context.configure(connection"
+    writes = env.replace("context.configure(connection", write)
     assert (await bench.write({"migrations/env.py": writes}).probe()).error == "env_writes"
     bench.write({"migrations/env.py": env})
 
@@ -55,13 +49,15 @@ async def test_a_driver_is_held_to_reading_redirected_and_kept_from_the_target(
         scratch.execute(
             f"CREATE TABLE diana_scratch_marker (token text); INSERT INTO diana_scratch_marker VALUES ('{MARKER}')"
         )
-        seen, told, _ = await bench.rehearse(scratch.target, "c3")
+        seen = await bench.probe(bench.redirected(scratch.target))
+        told, _ = bench.rehearse(scratch.target, "c3")
         assert (seen.marker, told.error, told.applied) == (MARKER, "", ("a1", "b2", "c3"))
         hard = env.replace('context.config.get_main_option("sqlalchemy.url")', repr(url)).replace(
             "engine_from_config(section,", f"engine_from_config({{'sqlalchemy.url': {url!r}}},"
         )
         assert hard != env
-        seen, told, output = await bench.write({"migrations/env.py": hard}).rehearse(scratch.target, "c3")
+        seen = await bench.write({"migrations/env.py": hard}).probe(bench.redirected(scratch.target))
+        told, output = bench.write({"migrations/env.py": hard}).rehearse(scratch.target, "c3")
         assert (seen.error, seen.marker) == ("", "")
         assert (told.error, output.exit_code) == ("marker_not_seen: postgresql", 1)
     finally:
@@ -78,11 +74,12 @@ async def _sqlite(folder: Path, interpreter: str, driver: str) -> None:
     bench = _project(folder / "shop", f"{driver}:///{target}", interpreter)
     probe = await bench.probe()
     assert (probe.error, probe.error_text, len(probe.pending)) == ("", "", 3)
-    seen, told, _ = await bench.rehearse(at(scratch), "c3")
+    seen = await bench.probe(bench.redirected(at(scratch)))
+    told, _ = bench.rehearse(at(scratch), "c3")
     assert (seen.marker, told.error, told.applied) == (MARKER, "", ("a1", "b2", "c3"))
     text = (bench.root / "migrations/env.py").read_text()
     hard = text.replace('context.config.get_main_option("sqlalchemy.url")', repr(f"{driver}:///{target}"))
-    _, told, _ = await bench.write({"migrations/env.py": hard}).rehearse(at(scratch), "c3")
+    told, _ = bench.write({"migrations/env.py": hard}).rehearse(at(scratch), "c3")
     assert told.error == f"marker_not_seen: {target}"
     assert target.read_bytes() == before
     assert "kept" in tables(target)

@@ -165,7 +165,8 @@ async def test_an_env_py_that_fails_is_one_line(tmp_path: Path, text: str, code:
 async def test_noise_of_any_kind_does_not_drown_the_answer(tmp_path: Path) -> None:
     noise = (
         "import os, sys, warnings\nwarnings.warn('old')\nprint('{\"not\": \"ours\"}')\n"
-        "os.write(1, bytes(range(256)) * 40)\nos.write(2, b'\\x1b]52;c;aGk=\\x07\\xff')\nsys.stdout.write('no newline')\n"
+        "os.write(1, bytes(range(256)) * 40)\nos.write(2, b'\\x1b]52;c;aGk=\\x07\\xff')\n"
+        "sys.stdout.write('no newline')\n"
     )
     bench = stock(tmp_path / "shop", f"sqlite:///{sqlite_file(tmp_path / 'app.db')}")
     probe = await bench.write({"migrations/env.py": noise + STOCK}).probe()
@@ -272,11 +273,8 @@ async def test_an_env_py_that_writes_is_held_by_the_engine(
     probe = await bench.write({"migrations/env.py": text.replace("    context.configure(", write)}).probe()
     assert probe.error == "env_writes"
     assert before == _digest(database)
-    probe = await bench.write(
-        {
-            "migrations/env.py": f"import sqlite3\nsqlite3.connect('{tmp_path}/new.db').execute('CREATE TABLE t (a)')\n{text}"
-        }
-    ).probe()
+    makes = f"import sqlite3\nsqlite3.connect('{tmp_path}/new.db').execute('CREATE TABLE t (a)')\n"
+    probe = await bench.write({"migrations/env.py": makes + text}).probe()
     assert (probe.error, probe.error_text) == ("database_missing", f"{tmp_path}/new.db")
     assert not (tmp_path / "new.db").exists()
 
@@ -394,12 +392,7 @@ async def test_a_virgin_postgresql_catalog_is_unchanged_by_looking(tmp_path: Pat
     assert pg_database.query(catalog) == before
     assert probe.shape is Shape.WHOLE_RUN
     assert probe.url is not None
-    assert (probe.url.host, probe.url.port, probe.url.database) == (
-        pg_database.host,
-        pg_database.port,
-        pg_database.name,
-    )
-    assert (probe.url.username, probe.url.password) == (pg_database.user, pg_database.password)
+    assert (probe.url.address, probe.url.password) == (pg_database.target.address, pg_database.password)
     assert probe.server == str(pg_database.query("SELECT system_identifier FROM pg_control_system()")[0][0])
     assert probe.database == str(
         pg_database.query("SELECT oid FROM pg_database WHERE datname = current_database()")[0][0]
