@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from diana_agent import report_text as text
+from diana_agent.events import Prerequisite
 from diana_agent.report_page import Page, question_words, user_of
 from diana_agent.report_story import CHECKS, Change, Confirmation, Status, Story, questions, status_of
 from diana_tools.domain import Finding
@@ -32,14 +35,12 @@ def failure_section(page: Page, story: Story) -> None:
     """What failed, in the tool's own words, and what the recovery came to; left out when nothing failed."""
     result = story.result
     failed = result is not None and result.state != "applied"
-    if not failed and not story.unmet:
+    unmet = [one for one in story.unmet if one.met is False]
+    if not failed and not unmet:
         return
-    page.heading("report.section.failure")
-    for unmet in story.unmet:
-        prefix, _, last = unmet.message.rpartition(".")
-        known = page.catalogue.has(unmet.message)
-        what = text.sentence(page.catalogue, (prefix,), last if known else unmet.name, unmet.fields)
-        page.item("report.failure.unmet" if unmet.met is False else "report.failure.unchecked", what=what)
+    page.heading("report.section.failure" if failed else "report.section.unmet")
+    for one in unmet:
+        page.item("report.failure.unmet", what=_prerequisite(page, one))
     if result is None or not failed:
         return
     if result.failed:
@@ -54,6 +55,15 @@ def failure_section(page: Page, story: Story) -> None:
     page.item(message, rung=text.inline(recovered.rung), way=page.choice("report.rung", recovered.rung))
     for problem in recovered.problems[:_MOST]:
         page.under(text.worded(page.catalogue, "report.difference", problem))
+
+
+def _prerequisite(page: Page, one: Prerequisite) -> str:
+    return _said(page, one.message if page.catalogue.has(one.message) else f"prerequisite.{one.name}", one.fields)
+
+
+def _said(page: Page, message: str, fields: Mapping[str, str]) -> str:
+    prefix, _, last = message.rpartition(".")
+    return text.sentence(page.catalogue, (prefix,), last, fields)
 
 
 def _name_of(story: Story, migration: str) -> str:
@@ -121,6 +131,8 @@ def open_section(page: Page, story: Story) -> None:
 def not_checked(page: Page, story: Story) -> list[str]:
     """Every sentence on what was not checked."""
     left = _unverified(page, story) if story.change is not None else []
+    unknown = [one for one in story.unmet if one.met is None]
+    left += [page.say("report.failure.unchecked", what=_prerequisite(page, one)) for one in unknown]
     pending = bool(story.plan and story.plan.pending)
     if story.change is None and story.preview is not None:
         left.append(page.say("report.open.dry_run"))
@@ -176,8 +188,7 @@ def course_section(page: Page, story: Story) -> None:
     if story.warnings:
         page.item("report.warnings")
     for noted in story.warnings[:_MOST]:
-        prefix, _, last = noted.message.rpartition(".")
-        page.under(text.sentence(page.catalogue, (prefix,), last, noted.fields))
+        page.under(_said(page, noted.message, noted.fields))
 
 
 def _confirmation(page: Page, story: Story, one: Confirmation) -> None:

@@ -77,6 +77,8 @@ class State:
     schema: Schema
     version: tuple[str, ...]
     tables: tuple[TableMeasure, ...]
+    violations: tuple[str, ...] = ()
+    """Constraints that hold rows against them, or that the engine has not validated, as `table.constraint[:rows]`."""
 
     def rows(self) -> dict[str, int]:
         """Row count by table."""

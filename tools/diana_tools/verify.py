@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from diana_tools.backup import differences
 from diana_tools.domain import Plan
@@ -35,11 +36,12 @@ async def verify(
     )  # fmt: skip
     full = expected if rehearsal is not None and rehearsal.kind == "full" else None
     rows = _rows(full, before, rehearsal, after) if full is not None else _untouched(plan, before, after)
+    rows = _with_constraints(rows, before, after)
     checks = (history, _schema(expected, after), rows, connectivity)
     missing = (
         *(() if expected is not None else ("schema_without_rehearsal",)),
         *(() if full is not None else ("rows_of_touched_tables",)),
-        "foreign_keys",
+        *(() if before is not None else ("foreign_keys",)),
     )
     return Verification(checks, missing)
 
@@ -52,6 +54,16 @@ def _schema(expected: State | None, after: State) -> Check:
         "schema", passed=not problems, critical=False, expected=expected.schema.fingerprint[:12],
         found=after.schema.fingerprint[:12], query="catalog", problems=problems,
     )  # fmt: skip
+
+
+def _with_constraints(rows: Check, before: State | None, after: State) -> Check:
+    """The data check with what breaks a constraint now and did not before; old violations are not the run's."""
+    if before is None:
+        return rows
+    fresh = tuple(f"constraint:{name}" for name in after.violations if name not in before.violations)
+    if not fresh:
+        return rows
+    return replace(rows, passed=False, problems=(*rows.problems, *fresh))
 
 
 def _untouched(plan: Plan, before: State | None, after: State) -> Check:

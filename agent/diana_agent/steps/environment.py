@@ -36,7 +36,7 @@ async def settle_environment(run: Run, identity: Identity, url: DatabaseUrl) -> 
     run.write(EnvironmentSettled(environment=where))
     run.note("greeting", environment=where.name)
     if where.level is Level.PRODUCTION:
-        run.note("production", "bad")
+        run.note("greeting.production", "bad")
     return where
 
 

@@ -48,7 +48,16 @@ def state(
     if not tables:
         objects = session.one("SELECT count(*) FROM pg_catalog.pg_largeobject_metadata")
         measured += [TableMeasure(LARGE_OBJECTS, int(str(objects)))] if objects else []
-    return State(schema(session), version, tuple(measured))
+    return State(schema(session), version, tuple(measured), _not_validated(session))
+
+
+def _not_validated(session: ReadSession) -> tuple[str, ...]:
+    """Constraints that the server does not vouch for; all others it enforces by itself."""
+    rows = session.rows(
+        "SELECT conrelid::pg_catalog.regclass::text || '.' || conname FROM pg_catalog.pg_constraint"
+        " WHERE NOT convalidated AND conrelid <> 0 ORDER BY 1"
+    )
+    return tuple(str(name) for (name,) in rows)
 
 
 def _version(session: ReadSession, version_table: str) -> tuple[str, ...]:

@@ -22,7 +22,16 @@ def state(session: ReadSession, version_table: str, wanted: tuple[str, ...], *, 
     measures = tuple(
         digest(session, table) if digests else TableMeasure(table.name, rows(session, table)) for table in counted
     )
-    return State(schema(session), version(session, found, version_table), measures)
+    return State(schema(session), version(session, found, version_table), measures, violations(session))
+
+
+def violations(session: ReadSession) -> tuple[str, ...]:
+    """Foreign keys that rows break: SQLite enforces none unless a connection asks for it (sqlite.org/foreignkeys)."""
+    found: dict[str, int] = {}
+    for table, _row, parent, number in session.rows("PRAGMA foreign_key_check"):
+        name = f"{table}.{parent}_{number}"
+        found[name] = found.get(name, 0) + 1
+    return tuple(f"{name}:{count}" for name, count in sorted(found.items()))
 
 
 def version(session: ReadSession, found: tuple[Table, ...], version_table: str) -> tuple[str, ...]:
