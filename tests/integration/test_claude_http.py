@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import socket
@@ -47,7 +48,7 @@ async def ask(
     conversation: Conversation = ASKED,
     *,
     verbs: tuple[Verb, ...] = VERBS,
-    timeout: float = 5.0,
+    timeout: float = 60.0,
     prices: Prices | None = None,
 ) -> tuple[str, ModelTurn, MessagesServer]:
     """One reply: the text that streamed, the turn, and the server with what it was asked."""
@@ -148,15 +149,15 @@ async def test_a_torn_connection_is_cut(after: int):
 
 
 async def test_a_stall_ends_after_the_timeout_and_is_not_tried_again():
-    streamed, turn, server = await ask([Reply((Say("I wait", step=2),), stalls_after=5)], timeout=0.3)
+    streamed, turn, server = await ask([Reply((Say("I wait", step=2),), stalls_after=5)], timeout=1.5)
     failed(turn, "model.stalled")
     assert streamed == "I wa"
-    assert dict(turn.problem_fields) == {"seconds": "0.3"}
+    assert dict(turn.problem_fields) == {"seconds": "1.5"}
     assert len(server.asked) == 1
 
 
 async def test_silence_from_the_start_is_a_stall_too():
-    _, turn, server = await ask([Silence()], timeout=0.3)
+    _, turn, server = await ask([Silence()], timeout=0.5)
     failed(turn, "model.stalled")
     assert len(server.asked) == 1
 
@@ -313,7 +314,7 @@ async def test_nobody_listens():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    claude = Claude("claude-test", KEY, f"http://user:{KEY}@127.0.0.1:{port}", 2.0, backoff=0.01)
+    claude = Claude("claude-test", KEY, f"http://user:{KEY}@127.0.0.1:{port}", 30.0, backoff=0.01)
     _, turn = await collect(claude, ASKED)
     await claude.close()
     failed(turn, "model.unreachable")
@@ -322,7 +323,7 @@ async def test_nobody_listens():
 
 @pytest.mark.parametrize("address", ["http://[::1", "not an address", "ftp://127.0.0.1", "http://127.0.0.1:99999"])
 async def test_an_address_that_is_none(address: str):
-    claude = Claude("claude-test", KEY, address, 2.0, retries=0)
+    claude = Claude("claude-test", KEY, address, 30.0, retries=0)
     _, turn = await collect(claude, ASKED)
     await claude.close()
     assert turn.problem in ("model.no_client", "model.unreachable", "model.unreadable")
@@ -351,6 +352,30 @@ async def test_the_environment_does_not_choose_the_endpoint(monkeypatch: pytest.
     assert turn.text == "Yours."
     assert planted.asked == []
     assert mine.asked[0].headers["authorization"] == f"Bearer {KEY}"
+
+
+async def test_without_an_address_it_is_anthropic_s_own(monkeypatch: pytest.MonkeyPatch):
+    """Seen by a proxy, which is asked for a tunnel: the variable would lead elsewhere."""
+    asked: list[bytes] = []
+
+    async def tunnel(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readline())
+        writer.write(b"HTTP/1.1 502 No\r\ncontent-length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with (
+        MessagesServer([Reply((Say("Mine."),))]) as planted,
+        await asyncio.start_server(tunnel, "127.0.0.1", 0) as proxy,
+    ):
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", planted.url)
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}")
+        claude = Claude("claude-test", KEY, None, 30.0, retries=0)
+        _, turn = await collect(claude, ASKED)
+        await claude.close()
+    failed(turn, "model.unreachable")
+    assert asked == [b"CONNECT api.anthropic.com:443 HTTP/1.1\r\n"]
+    assert planted.asked == []
 
 
 async def test_the_session_goes_on_after_every_fault():

@@ -208,6 +208,14 @@ async def test_a_plan_that_changed_is_shown_before_a_yes_counts_again():
     assert "migrations are pending" in text
 
 
+@pytest.mark.parametrize("verb", RUN)
+async def test_no_step_is_taken_twice_in_one_turn(verb: str):
+    talk = await started()
+    talk.results[verb] = but(talk.results[verb], next=[verb, "report"])
+    await talk.say("yes")
+    assert talk.path == RUN[: RUN.index(verb) + 1]
+
+
 async def test_a_plan_nobody_saw_is_shown_before_it_runs():
     """A session that comes back to a run that is ready: a yes to nothing is a yes to seeing the plan."""
     talk = session(detect=answer("migrate plan report", {"tool": "alembic"}))
@@ -225,6 +233,15 @@ async def test_a_result_that_cannot_be_read_counts_as_not_done():
     turn = [piece async for piece in talk.model.reply(Conversation("", tuple(talk.messages)), VERBS)][-1]
     assert "gave no answer that I can read" in getattr(turn, "text", "")
     assert getattr(turn, "stop", None) is Stop.END
+
+
+async def test_an_answer_that_is_marked_as_an_error_is_one():
+    good = answer("connect", {"tool": "alembic"})
+    messages = (
+        Message("user", (Text(START),)), Message("assistant", (ToolCall("e", "detect", "{}"),)),
+        Message("user", (ToolResult("e", "detect", ok=False, content=json.dumps(good)),)),
+    )  # fmt: skip
+    assert Guide(view_of(Conversation("", messages)), frozenset(NAMES), Voice(Catalogue(), "expert")).move().verb == ""
 
 
 async def test_a_cut_turn_left_nothing_behind():
@@ -260,6 +277,17 @@ async def test_saying_roll_back_twice_is_a_yes_too():
     talk.results["rollback"] = answer("report", but(CHANGE, applied=["1a0000000002"]))
     await talk.say("roll back")
     assert talk.path == ["backup", "rollback", "report"]
+
+
+async def test_a_yes_does_not_roll_back_again_what_was_rolled_back():
+    talk = await started()
+    await talk.say("6")
+    talk.results["backup"] = answer("rollback", BACKUP)
+    talk.results["rollback"] = answer("rollback report", but(CHANGE, applied=["1a0000000002"]))
+    await talk.say("yes")
+    assert talk.path == ["backup", "rollback"]
+    await talk.say("yes")
+    assert talk.path == []
 
 
 async def test_a_yes_does_not_roll_back_what_was_not_shown():
