@@ -5,10 +5,9 @@ The shapes are those of the verbs' results (the keys of `diana <verb> --json`); 
 
 from __future__ import annotations
 
-import json
 from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 
 class Shape(BaseModel):
@@ -33,22 +32,11 @@ class Where(Shape):
     level: str = ""
 
 
-class Evidence(Shape):
-    """A file that speaks for a tool."""
-
-    path: str = ""
-    why: str = ""
-
-
 class Detection(Shape):
     """The tool that was found."""
 
     tool: str = ""
-    version: str = ""
-    root: str = ""
-    config: str = ""
     count: int = 0
-    evidence: tuple[Evidence, ...] = ()
 
 
 class Connection(Shape):
@@ -92,7 +80,6 @@ class Finding(Shape):
 
     rule: str = ""
     kind: str = "other"
-    level: str = ""
     data_loss: bool = False
     object: str = ""
     file: str = ""
@@ -107,7 +94,6 @@ class Unread(Shape):
     file: str = ""
     line: int = 0
     why: str = ""
-    migration: str = ""
 
 
 class Estimate(Shape):
@@ -138,7 +124,6 @@ class Plan(Shape):
     estimate: Estimate | None = None
     recovery: Recovery | None = None
     environment: Where | None = None
-    plan_code: str = ""
 
     @property
     def losing(self) -> tuple[Finding, ...]:
@@ -151,14 +136,12 @@ class Copy(Shape):
 
     store: str = ""
     location: str = ""
-    remote: bool = False
     verified: bool = False
 
 
 class Backup(Shape):
     """A backup; `size` in bytes."""
 
-    id: str = ""
     path: str = ""
     size: int = 0
     sha256: str = ""
@@ -184,9 +167,8 @@ class Rehearsal(Shape):
 
 
 class Recovered(Shape):
-    """Which rung was taken after a failure, and whether the measurement says that it worked."""
+    """What was tried after a failure: whether the measurement says that it worked."""
 
-    rung: str = ""
     recovered: bool = False
 
 
@@ -201,7 +183,6 @@ class Change(Shape):
     error: str = ""
     failed: str = ""
     recovery: Recovered | None = None
-    log: str = ""
 
 
 class Check(Shape):
@@ -209,7 +190,6 @@ class Check(Shape):
 
     name: str = ""
     passed: bool | None = None
-    critical: bool = False
     expected: str = ""
     found: str = ""
 
@@ -219,7 +199,6 @@ class Verification(Shape):
 
     passed: int = 0
     total: int = 0
-    critical: bool = False
     checks: tuple[Check, ...] = ()
     not_checked: tuple[str, ...] = ()
 
@@ -239,12 +218,6 @@ class Restored(Shape):
     kept: str | bool = ""
 
 
-class Report(Shape):
-    """The log that was written."""
-
-    path: str = ""
-
-
 class Source(Shape):
     """A migration's own text."""
 
@@ -253,23 +226,9 @@ class Source(Shape):
     text: str = ""
 
 
-class Known(Shape):
-    """One fact, as a line of its own."""
-
-    kind: str = ""
-    value: str = ""
-    source: str = ""
-
-    @field_validator("value", mode="before")
-    @classmethod
-    def _as_text(cls, value: object) -> str:
-        return value if isinstance(value, str) else json.dumps(value)
-
-
 class Facts(Shape):
     """Everything that is known, None where nothing is; `migration` is the text of the one that is spoken of."""
 
-    topic: str = ""
     connection: Connection | None = None
     plan: Plan | None = None
     backup: Backup | None = None
@@ -277,7 +236,6 @@ class Facts(Shape):
     unrehearsed: str = ""
     change: Change | None = None
     verification: Verification | None = None
-    facts: tuple[Known, ...] = ()
     migration: Source | None = None
 
     @property
