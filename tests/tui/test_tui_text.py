@@ -13,6 +13,7 @@ from diana_agent import events as ev
 from diana_agent.tui import prose
 from diana_agent.tui.typeset import columns, flowed, padded, styled, two_ends, wrapped
 from diana_agent.tui.widgets.reply import Reply
+from diana_agent.tui.widgets.sentence import Sentence
 from tui import scenes as s
 from tui.driving import driven
 from tui.fake_talk import Act, Line
@@ -122,3 +123,10 @@ def test_columns_keep_their_places(width: int) -> None:
     lines = columns([[styled("left side")], [styled("right " * 8)]], [8, width - 10])
     assert all(line.cell_length <= width for line in lines)
     assert all(line.plain[8:10].strip() == "" for line in lines)
+
+
+def test_a_sentence_of_several_lines_is_one_block() -> None:
+    built = Sentence("✅ DONE\n\nDatabase: shop\n", "good").lines(40)
+    assert [line.plain for line in built] == ["✅ DONE", "", "Database: shop"]
+    assert [line.plain for line in Sentence("It worked.", "good").lines(40)] == ["✓ It worked."]
+    assert [line.plain for line in Sentence("Just said.").lines(40)] == ["Just said."]

@@ -130,7 +130,7 @@ class ChatApp(App[int]):
         """A sentence of the face itself, which the journal does not hold."""
         from diana_agent.tui.widgets.sentence import Sentence
 
-        await self.chat.add([Sentence(line, tone) for line in sentence.splitlines() if line.strip()])
+        await self.chat.add([Sentence(sentence, tone)])
 
     def _hear(self, feed: Feed, event: AnyEvent) -> None:
         """Keep what must outlive the screen, and queue the event to be drawn."""

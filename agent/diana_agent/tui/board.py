@@ -103,7 +103,11 @@ class Board:
     @_show.register
     def _(self, event: ev.Connected) -> None:
         self._address(event.address)
-        self._fact("version", ", ".join(event.version)[:40] or "∅", "")
+        self._version(event.version)
+
+    @_show.register
+    def _(self, event: ev.Measured) -> None:
+        self._version(event.state.version)
 
     @_show.register
     def _(self, event: ev.Planned) -> None:
@@ -138,6 +142,7 @@ class Board:
     def _(self, event: ev.ChangeFinished) -> None:
         good = event.result.state == "applied"
         self._fact("result", self._words(f"state.{_known(event.result.state)}"), "$good" if good else "$bad")
+        self._fact("pending", str(len(event.result.not_applied)), "")
 
     @_show.register
     def _(self, event: ev.Recovered) -> None:
@@ -162,6 +167,9 @@ class Board:
                 lost["values" if "." in finding.object else "rows"] += finding.loss.rows or 0
         told = [self._words(f"loses.{kind}", count=f"{count:,}") for kind, count in lost.items() if count]
         self._fact("loses", "\n".join(f"▲ {one}" for one in told or [self._words("loses.maybe")]), "$bad")
+
+    def _version(self, version: tuple[str, ...]) -> None:
+        self._fact("version", ", ".join(version) or "∅", "")
 
     def _address(self, address: Address) -> None:
         host = f"{address.host}:{address.port}" if address.port else address.host

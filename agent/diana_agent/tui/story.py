@@ -58,9 +58,8 @@ class Story:
         self._new.append(block)
 
     def _say(self, sentence: str, tone: str) -> None:
-        for line in sentence.splitlines():
-            if line.strip():
-                self._add(Sentence(line, tone))
+        if sentence.strip():
+            self._add(Sentence(sentence, tone))
 
     def _happened(self, event: ev.AnyEvent) -> None:
         if not isinstance(event, ev.Prerequisite):

@@ -68,7 +68,7 @@ class QuestionScreen(ModalScreen[Reply]):
     def compose(self) -> ComposeResult:
         """Title and environment, the facts, the question, and what the kind of question needs."""
         question = self.question
-        facts = [styled(clean(fact, 2_000)) for fact in question.facts]
+        facts = [styled(clean(fact, 2_000), "bold $bad" if fact.startswith("▲") else "") for fact in question.facts]
         with Vertical(id="dialog"):
             yield _Head(clean(question.title or self.words("question"), 200), self._badge)
             if facts:

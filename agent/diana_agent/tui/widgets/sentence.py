@@ -14,18 +14,25 @@ STYLES = {"good": "$good", "warn": "$running", "bad": "bold $bad", "info": "", "
 
 
 class Sentence(Lines):
-    """A sentence by tone: good, warn, bad, info, or quiet for what only the curious read."""
+    """A sentence by tone: good, warn, bad, info, or quiet for what only the curious read; it may have several lines."""
 
     def __init__(self, sentence: str, tone: str = "info") -> None:
         super().__init__(classes=f"-{tone}")
-        self._sentence = sentence
+        self._sentence = sentence.strip("\n")
         self._tone = tone
 
     def build(self, width: int) -> Sequence[Content]:
-        """The mark and the sentence; what is just said needs none, what brings a sign of its own no second one."""
+        """The mark and the lines; what is just said needs no mark, what brings a sign of its own no second one."""
         mark, colour = MARKS.get(self._tone, ("·", "$quiet"))
-        signed = self._tone == "info" or (
-            bool(self._sentence) and not (self._sentence[0].isalnum() or self._sentence[0] in "'\"“‘(")
-        )
-        first = styled("" if signed else f"{mark} ", colour)
-        return wrapped(styled(self._sentence, STYLES.get(self._tone, "")), width, first)
+        first = styled("" if self._tone == "info" or _signed(self._sentence) else f"{mark} ", colour)
+        style = STYLES.get(self._tone, "")
+        lines = self._sentence.split("\n")
+        found = wrapped(styled(lines[0], style), width, first)
+        for line in lines[1:]:
+            found += wrapped(styled(line), width)
+        return found
+
+
+def _signed(sentence: str) -> bool:
+    """Whether a sentence begins with a sign of its own."""
+    return bool(sentence) and not (sentence[0].isalnum() or sentence[0] in "'\"“‘(/")
