@@ -15,7 +15,7 @@ OWN = Path(sys.executable)
 """Diana's own interpreter: the last candidate where the project has none and Diana happens to have the tool."""
 
 _FOLDERS = (".venv", "venv", "env")
-_NAME = re.compile(r"[A-Z][A-Z0-9_]{2,63}\Z")
+_NAME = re.compile(r"[A-Z][A-Z0-9_]{1,62}[A-Z0-9]\Z")
 _MOST_FILES = 200
 _LARGEST = 1_000_000
 
