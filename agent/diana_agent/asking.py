@@ -33,5 +33,8 @@ async def _by_claude(run: Run, question: str) -> JsonObject:
     looking = tuple(verb for verb in verbs(verb_description) if verb.name in LOOKING)
     said: list[str] = []
     loop = Loop(run, model, system_prompt(run.settings.language, run.settings.skill), looking, lambda: False)
-    await loop.turn(question, said.append)
+    try:
+        await loop.turn(question, said.append)
+    finally:
+        await model.close()
     return {"answer": "".join(said), "model": model.name, "intent": "free", "unknown": not said}

@@ -129,17 +129,22 @@ class Chat:
             self._run.write(GaveBack(verb=verb), "person")
             self._run.note("chat.gave_back", verb=verb)
         elif words.startswith("/model"):
-            self._change_model(words.removeprefix("/model").strip())
+            await self._change_model(words.removeprefix("/model").strip())
         else:
             await self._turns.turn(words, self._delta)
 
-    def _change_model(self, kind: str) -> None:
+    async def _change_model(self, kind: str) -> None:
+        if kind not in ("", "embedded", "claude"):
+            self._run.note("chat.models", "warn")
+            return
         try:
-            self._turns.model = open_model(self._run, kind or "embedded")
+            model = open_model(self._run, kind or "embedded")
         except DianaError as error:
             self._run.note(f"error.{error.code}", "warn", **error.fields)
-        else:
-            self._run.note("chat.model", name=self._turns.model.name)
+            return
+        await self._turns.model.close()
+        self._turns.model = model
+        self._run.note("chat.model", name=model.name)
 
     def _delta(self, text: str) -> None:
         self._on_delta(text)
@@ -163,6 +168,10 @@ class Chat:
         except asyncio.CancelledError:
             self._run.note("chat.stopped", "warn")
 
+    async def _ended(self) -> int:
+        await self._turns.model.close()
+        return await close_run(self._run)
+
     async def stop(self) -> None:
         """Stop the talk; a change in flight is waited for, never cut."""
         self._stopping = True
@@ -177,7 +186,7 @@ class Chat:
         if self._turn is not None:
             with suppress(asyncio.CancelledError):
                 await asyncio.wrap_future(self._turn)
-        ended = asyncio.run_coroutine_threadsafe(close_run(self._run), self._loop)
+        ended = asyncio.run_coroutine_threadsafe(self._ended(), self._loop)
         self.exit_code = await asyncio.wrap_future(ended)
         self._loop.call_soon_threadsafe(self._loop.stop)
         await asyncio.to_thread(self._thread.join, 5)

@@ -351,6 +351,9 @@ class CutModel:
     async def reply(self, conversation: Conversation, verbs: tuple[Verb, ...]) -> AsyncIterator[Delta | ModelTurn]:
         yield ModelTurn("I will now", (ToolCall("1", "migrate", "{}"),), self.stop, problem="model.cut")
 
+    async def close(self) -> None:
+        """Nothing is open."""
+
 
 @pytest.mark.parametrize("stop", [Stop.CUT, Stop.END, Stop.REFUSED])
 async def test_model_reply_cut_off_in_a_tool_call(ground: Ground, stop: Stop) -> None:

@@ -148,3 +148,7 @@ class Model(Protocol):
     def reply(self, conversation: Conversation, verbs: tuple[Verb, ...]) -> AsyncIterator[Delta | ModelTurn]:
         """Stream deltas, then exactly one ModelTurn; a failure is a turn with `problem`, never an exception."""
         ...
+
+    async def close(self) -> None:
+        """Give connections back; nothing is said afterwards."""
+        ...

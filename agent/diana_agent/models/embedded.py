@@ -23,6 +23,9 @@ class Embedded:
     def __init__(self, catalogue: Catalogue, skill: str = "intermediate") -> None:
         self._voice = Voice(catalogue, skill)
 
+    async def close(self) -> None:
+        """There is nothing to give back."""
+
     async def reply(self, conversation: Conversation, verbs: tuple[Verb, ...]) -> AsyncGenerator[Delta | ModelTurn]:
         """Stream the text in pieces, then the one turn; the same conversation always gets the same reply."""
         view = view_of(conversation)
