@@ -54,10 +54,10 @@ PENDING: list[JsonValue] = [
      "path": "versions/3_drop_legacy.py", "reversible": False},
 ]  # fmt: skip
 FINDINGS: list[JsonValue] = [
-    {"rule": "DL002", "kind": "drop_column", "level": "T", "data_loss": True, "object": "orders.legacy_note",
+    {"rule": "DL005", "kind": "drop_column", "level": "T", "data_loss": True, "object": "orders.legacy_note",
      "file": "versions/3_drop_legacy.py", "line": 14, "statement": "drop", "migration": "1a0000000003",
      "loss": {"rows": 412, "total": 3000, "why": ""}},
-    {"rule": "LK001", "kind": "other", "level": "W", "data_loss": False, "object": "orders",
+    {"rule": "LK043", "kind": "other", "level": "W", "data_loss": False, "object": "orders",
      "file": "versions/2_full_name.py", "line": 9, "statement": "alter", "migration": "1a0000000002", "loss": None},
 ]  # fmt: skip
 PLAN: JsonObject = {

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from diana_agent.models.intents import words_of
 from diana_agent.models.results import Facts, Finding, Migration, Plan, Unread
-from diana_agent.models.voice import Voice, duration, name, number
+from diana_agent.models.voice import Voice, duration, listed, name, number, paragraphs
 
 _ORDER = {
     "first": 0, "1": 0, "second": 1, "2": 1, "third": 2, "3": 2, "fourth": 3, "4": 3, "fifth": 4, "5": 4, "6": 5,
@@ -43,6 +45,16 @@ def losses(plan: Plan, voice: Voice) -> tuple[str, ...]:
     return (*lines, *(unread(one, voice) for one in plan.unread))
 
 
+def told_losses(plan: Plan, voice: Voice) -> str:
+    """What would be lost, what could not be read, and what goes but is empty now; or that nothing was found."""
+    lost = losses(plan, voice)
+    empty = tuple(loss(one, voice) for one in plan.emptied)
+    head = "embedded.loss" if plan.losing else "embedded.only_unread" if lost else "embedded.no_loss"
+    if not lost and empty:
+        head = "embedded.nothing_in_it"
+    return paragraphs((voice.say(head), listed((*lost, *empty))))
+
+
 def timing(plan: Plan, voice: Voice) -> str:
     """How long the run may take, and how sure that is."""
     if plan.estimate is None:
@@ -66,9 +78,18 @@ def unread(one: Unread, voice: Voice) -> str:
 
 def loss(one: Finding, voice: Voice) -> str:
     """What one finding would lose, counted, and where it stands."""
-    what = voice.either(f"embedded.loses.{one.kind}", "embedded.loses.other", object=name(one.object or one.file))
-    where = voice.say("embedded.place", file=name(one.file), line=one.line)
-    return f"{what} {_count(one, voice)} {where}"
+    return (
+        f"{finding(one, voice)} {_count(one, voice)} {voice.say('embedded.place', file=name(one.file), line=one.line)}"
+    )
+
+
+def finding(one: Finding, voice: Voice) -> str:
+    """What one finding says: the rule's own sentence, or its name where there is none."""
+    named = name(one.object or one.file)
+    if voice.has(f"rule.{one.rule}"):
+        with suppress(KeyError):  # a sentence with more fields than a result has
+            return voice.say(f"rule.{one.rule}", object=named)
+    return voice.say("embedded.finding", rule=one.rule or "?", kind=voice.worded("kind", one.kind), object=named)
 
 
 def _count(one: Finding, voice: Voice) -> str:

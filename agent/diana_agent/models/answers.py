@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from diana_agent.models.about_plan import loss, losses, migration_of, timing, unread, wayback
+from diana_agent.models.about_plan import finding, loss, migration_of, timing, told_losses, unread, wayback
 from diana_agent.models.base import JsonObject
 from diana_agent.models.intents import Intent
 from diana_agent.models.results import Backup, Facts, Plan
@@ -70,7 +70,7 @@ def _loss_facts(plan: Plan) -> tuple[Fact, ...]:
     found = [
         Fact("loss", f"{one.kind} {one.object}: {'?' if one.loss is None or one.loss.rows is None else one.loss.rows}",
              f"{one.file}:{one.line}")
-        for one in plan.losing
+        for one in (*plan.losing, *plan.emptied)
     ]  # fmt: skip
     return (*found, *(Fact("unread", one.why, f"{one.file}:{one.line}") for one in plan.unread))
 
@@ -98,11 +98,9 @@ def _lost(asked: Asked, voice: Voice) -> Answered:
     plan = asked.facts.plan
     if plan is None:
         return _nothing("plan", voice)
-    lines = losses(plan, voice)
-    if not lines:
-        return Answered(voice.say("embedded.no_loss"), (Fact("destructive", "false", "plan"),))
-    head = "embedded.loss" if plan.losing else "embedded.only_unread"
-    return Answered(paragraphs((voice.say(head, count=len(lines)), listed(lines))), _loss_facts(plan))
+    return Answered(
+        told_losses(plan, voice), (Fact("destructive", str(plan.destructive).lower(), "plan"), *_loss_facts(plan))
+    )
 
 
 def _safety(asked: Asked, voice: Voice) -> Answered:
@@ -273,14 +271,9 @@ def _migration(asked: Asked, voice: Voice) -> Answered:
     one = migration_of(asked.said, plan)
     if one is None:
         return Answered(voice.say("embedded.which", names=voice.names([each.id for each in plan.pending])), known=False)
-    found = [finding for finding in plan.findings if finding.migration in (one.id, "") and finding.file == one.path]
+    found = [each for each in plan.findings if each.migration in (one.id, "") and each.file == one.path]
     text = voice.say("embedded.migration", id=name(one.id), path=name(one.path), what=line(one.description or one.name))
-    lines = [loss(finding, voice) for finding in found if finding.data_loss]
-    lines += [
-        voice.say("embedded.finding", rule=finding.rule, kind=voice.worded("kind", finding.kind),
-                  object=name(finding.object or finding.file))
-        for finding in found if not finding.data_loss
-    ]  # fmt: skip
+    lines = [loss(each, voice) if each.data_loss or each.loss is not None else finding(each, voice) for each in found]
     lines += [unread(each, voice) for each in plan.unread if each.file == one.path]
     way = {True: "embedded.reversible", False: "embedded.not_reversible", None: "embedded.reversible_unknown"}
     source = asked.facts.migration

@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from diana_agent.models.about_plan import losses, migration_of, names_of, timing, wayback
+from diana_agent.models.about_plan import migration_of, names_of, timing, told_losses, wayback
 from diana_agent.models.answers import TOPICS, Asked, after_failure, respond
 from diana_agent.models.intents import Intent, classify
 from diana_agent.models.results import Detection, Facts, Plan, Preview, Restored, read
 from diana_agent.models.thread import Seen, View
-from diana_agent.models.voice import Voice, duration, fenced, line, listed, name, paragraphs
+from diana_agent.models.voice import Voice, duration, fenced, line, name, paragraphs
 
 RUN = ("detect", "connect", "plan", "preview", "backup", "rehearse", "migrate", "rollback", "verify", "report")
 LOOKING = ("detect", "connect", "plan")
@@ -167,11 +167,9 @@ class Guide:
         head = self.voice.say(
             "embedded.summary_down" if down else "embedded.summary", count=len(plan.pending), names=ids, place=place
         )
-        lost = losses(plan, self.voice)
-        loss = self.voice.say("embedded.loss" if plan.losing else "embedded.only_unread", count=len(lost))
         parts = (
             head,
-            paragraphs((loss, listed(lost))) if lost else self.voice.say("embedded.no_loss"),
+            told_losses(plan, self.voice),
             " ".join((timing(plan, self.voice), wayback(plan, self.voice))),
             self._phrase_ahead(plan),
             "" if self.voice.skill == "expert" else self.voice.say("embedded.menu"),

@@ -130,6 +130,11 @@ class Plan(Shape):
         """The findings that lose something."""
         return tuple(finding for finding in self.findings if finding.data_loss)
 
+    @property
+    def emptied(self) -> tuple[Finding, ...]:
+        """The findings that would lose something, but were counted to lose nothing as things stand."""
+        return tuple(finding for finding in self.findings if not finding.data_loss and finding.loss is not None)
+
 
 class Copy(Shape):
     """A copy of a backup in a store."""

@@ -37,9 +37,13 @@ class Voice:
             text += " " + self._catalogue.say(f"{message}.beginner", **fields)
         return text
 
+    def has(self, message: str) -> bool:
+        """Whether there is such a sentence."""
+        return self._catalogue.has(message)
+
     def either(self, message: str, otherwise: str, /, **fields: str | int | float) -> str:
         """The sentence of `message` if there is one, else that of `otherwise`."""
-        return self.say(message if self._catalogue.has(message) else otherwise, **fields)
+        return self.say(message if self.has(message) else otherwise, **fields)
 
     def worded(self, kind: str, code: str) -> str:
         """A code (`<code>` or `<kind>.<code>`) as words: the catalogue's, where they need no fields, else its own."""

@@ -94,7 +94,8 @@ def test_the_text_of_a_migration_is_quoted_when_it_is_there():
 def test_the_loss_is_told_with_its_count_and_its_place():
     found = ask("what will be lost?", FACTS)
     assert [one.as_json() for one in found.facts] == [
-        {"kind": "loss", "value": "drop_column orders.legacy_note: 412", "source": "versions/3_drop_legacy.py:14"}
+        {"kind": "destructive", "value": "true", "source": "plan"},
+        {"kind": "loss", "value": "drop_column orders.legacy_note: 412", "source": "versions/3_drop_legacy.py:14"},
     ]
 
 
@@ -163,7 +164,7 @@ def _ids() -> dict[str, str]:
 def test_every_sentence_that_is_spoken_is_in_the_catalogue_and_none_is_dead():
     ids = _ids()
     code = "\n".join(path.read_text("utf-8") for path in Path(intents.__file__).parent.glob("*.py"))
-    spoken = set(re.findall(r'"(embedded\.[a-z_.]+)"', code))
+    spoken = set(re.findall(r"[\"'](embedded\.[a-z_.]+)[\"']", code))
     assert spoken <= set(ids)
     built = re.findall(r'f"(embedded\.[a-z_.]+)\{', code)
     assert all(any(one.startswith(prefix) for one in ids) for prefix in built)

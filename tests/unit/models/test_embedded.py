@@ -114,11 +114,14 @@ async def test_plan_only_offers_the_dry_run_and_nothing_else():
 
 async def test_an_unread_place_is_never_called_harmless():
     unread = but(
-        PLAN, findings=[], unread=[{"file": "versions/4.py", "line": 3, "why": "unread.dynamic", "migration": ""}]
+        PLAN,
+        findings=[],
+        unread=[{"file": "versions/4.py", "line": 3, "why": "unread.AC002.dynamic_sql", "migration": ""}],
     )
     talk = session(plan=answer("backup", unread))
     text = await talk.start()
-    assert "could not be read (dynamic), so it counts as destructive" in text
+    assert "`versions/4.py`, line 3, could not be read, so it counts as destructive" in text
+    assert SAY("unread.AC002.dynamic_sql") in text
     assert SAY("embedded.no_loss") not in text
 
 
@@ -128,6 +131,17 @@ async def test_a_loss_that_could_not_be_counted_is_not_zero():
     talk = session(plan=answer("backup", but(PLAN, findings=[finding])))
     text = await talk.start()
     assert "How much that is could not be counted (counting took too long)." in text
+
+
+async def test_what_goes_but_is_empty_is_said_so():
+    finding = but(
+        dict(FINDINGS[0]) if isinstance(FINDINGS[0], dict) else {}, data_loss=False, loss={"rows": 0, "total": 9}
+    )
+    talk = session(plan=answer("backup", but(PLAN, findings=[finding], destructive=False)))
+    text = await talk.start()
+    assert SAY("embedded.nothing_in_it") in text
+    assert "`orders.legacy_note`" in text
+    assert SAY("embedded.no_loss") not in text
 
 
 async def test_the_phrase_is_announced_for_production_and_never_asked_for():
