@@ -201,6 +201,17 @@ async def test_a_cancelled_backup_leaves_nothing_and_no_session(tmp_path: Path, 
         assert left == []
 
 
+async def test_a_database_that_was_replaced_meanwhile_is_not_backed_up(tmp_path: Path, pg_database: PgDatabase) -> None:
+    with ground(tmp_path, pg_database) as here:
+        request = here.request()
+        pg_database.server.drop(pg_database.name)
+        pg_database.server.create(pg_database.name)
+        with pytest.raises(BackupError) as failed:
+            await DATABASE.backup(here.doors, request, lambda _done: None)
+        assert failed.value.code == "database_changed"
+        assert list(here.folder.iterdir()) == []
+
+
 def truncated(raw: bytes) -> bytes:
     return raw[: len(raw) * 6 // 10]
 

@@ -277,3 +277,22 @@ def test_every_code_has_a_sentence() -> None:
         DianaError("restore_swap_failed", {"place": "p", "error": "e", "side": "s", "backup": "b"}),
     ):
         assert say.say(f"error.{error.code}", **error.fields)
+
+
+def test_nobody_waits_long_behind_a_lock(
+    tmp_path: Path, pg_database: PgDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patience = {"statement_timeout": "15min", "lock_timeout": "200ms"}
+    monkeypatch.setattr("diana_tools.databases.postgresql.state._PATIENCE", patience)
+    with ground(tmp_path, pg_database) as here, pg_database.server.connect(pg_database.name) as other:
+        other.execute("BEGIN")
+        other.execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(ConnectionFailed) as failed:
+            here.state()
+        assert failed.value.code == "statement_timed_out"
+        other.execute("ROLLBACK")
+        with here.look() as session:
+            # The session's own limit holds again after a measurement.
+            DATABASE.state(session, "alembic_version", ("alembic_version",), digests=True)
+            assert session.one("SHOW statement_timeout") == "30s"
+            assert session.one("SHOW lock_timeout") == "0"

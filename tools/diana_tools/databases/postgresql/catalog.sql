@@ -2,13 +2,12 @@
 -- Left out: members of extensions, functions that a range type brings along, the server's own schemas, Diana's marker.
 -- ${schema} is the prefix of a name, ${user} and ${relation} the conditions for what counts; see catalog.py.
 
--- tables and what reads like one
+-- tables and what reads like one; whether a materialized view is filled is content, not schema
 SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'matview' WHEN 'f' THEN 'foreign table' ELSE 'table' END,
   ${schema} || c.relname,
   concat_ws(' ',
     CASE c.relpersistence WHEN 'u' THEN 'unlogged' END,
     CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END,
-    CASE WHEN c.relkind = 'm' AND NOT c.relispopulated THEN 'with no data' END,
     CASE WHEN c.relkind = 'p' THEN 'partition by ' || pg_get_partkeydef(c.oid) END,
     CASE WHEN c.relispartition THEN pg_get_expr(c.relpartbound, c.oid) END,
     (SELECT 'inherits ' || string_agg(CAST(CAST(i.inhparent AS regclass) AS text), ', ' ORDER BY i.inhseqno)

@@ -13,7 +13,7 @@ from diana_tools.command import CaptureCommand, Output
 from diana_tools.databases import manifest
 from diana_tools.databases.archive import Writer, Written, backup_name, require_space, sweep, work_folder
 from diana_tools.databases.base import BackupRequest, Doors
-from diana_tools.databases.postgresql import programs
+from diana_tools.databases.postgresql import facts, programs
 from diana_tools.databases.postgresql.state import state
 from diana_tools.databases.postgresql.surroundings import surroundings
 from diana_tools.errors import BackupError, ConnectionFailed
@@ -75,6 +75,8 @@ async def _in_snapshot(
 ) -> Backup:
     if session.greeted_pid() != session.one("SELECT pg_catalog.pg_backend_pid()"):
         raise BackupError("pooler_in_between", {"place": request.url.address.place, "error": "backend pid"})
+    if facts.identity(session, request.url).digest != request.identity.digest:
+        raise BackupError("database_changed", {"place": request.url.address.place})
     server = str(session.one("SHOW server_version"))
     found = programs_for(server)
     size = int(str(session.one("SELECT pg_catalog.pg_database_size(current_database())")))

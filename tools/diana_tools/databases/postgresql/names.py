@@ -52,12 +52,12 @@ def settled(session: ReadSession) -> Generator[None]:
         "bytea_output": "hex", "extra_float_digits": "1", "lc_monetary": "C", "quote_all_identifiers": "off",
         "xmlbinary": "base64",
     }  # fmt: skip
-    earlier = _set(session, wanted)
+    earlier = set_locally(session, wanted)
     yield
-    _set(session, earlier)
+    set_locally(session, earlier)
 
 
-def _set(session: ReadSession, wanted: dict[str, str]) -> dict[str, str]:
+def set_locally(session: ReadSession, wanted: dict[str, str]) -> dict[str, str]:
     """Set for the rest of the transaction; the values before."""
     rows = session.rows(
         "SELECT name, current_setting(name), set_config(name, value, true) "

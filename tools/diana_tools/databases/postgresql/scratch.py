@@ -8,7 +8,7 @@ import re
 import shutil
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from diana_tools.command import ReadCommand, WriteCommand
@@ -119,7 +119,9 @@ async def make(doors: Doors, folder: Path, url: DatabaseUrl, server_version: str
     except BaseException:
         shutil.rmtree(work, ignore_errors=True)
         raise
-    there = running.url(role_of(url), url.database or role_of(url), url.driver)
+    # Of the target's own parameters only those that change what statements mean, never how it is reached.
+    query = tuple((name, value) for name, value in url.query if name == "options")
+    there = replace(running.url(role_of(url), url.database or role_of(url)), driver=url.driver, query=query)
     scratch = PostgresqlScratch(there, there.address.place, running, folder, found)
     try:
         programs.write_passfile(work / "pgpass", running.password)

@@ -32,7 +32,8 @@ _READY_S = 60.0
 _ATTEMPTS = 60
 # A server that a killed Diana left behind ends by itself then.
 _LONGEST_S = 12 * 3600.0
-_USERS = ("postgres", "nobody")
+# Not first the one that owns the real clusters of this machine: a backup can hold code.
+_USERS = ("nobody", "postgres")
 
 # Nothing here needs to survive a power cut, and nothing may reach outside.
 _SETTINGS = (
@@ -40,7 +41,7 @@ _SETTINGS = (
     "full_page_writes = off", "wal_level = minimal", "max_wal_senders = 0", "archive_mode = off",
     "max_wal_size = '2GB'", "shared_buffers = '128MB'", "maintenance_work_mem = '256MB'", "max_connections = 40",
     "max_locks_per_transaction = 2048", "max_prepared_transactions = 20", "log_min_messages = fatal",
-    "log_min_error_statement = panic", "logging_collector = off", "autovacuum = off",
+    "log_min_error_statement = panic", "logging_collector = off", "autovacuum_naptime = '10s'",
 )  # fmt: skip
 
 
@@ -114,9 +115,9 @@ class ThrowAway:
     password: str = field(repr=False)
     running: set[asyncio.Future[Changed]] = field(default_factory=set[asyncio.Future[Changed]])
 
-    def url(self, role: str, database: str, driver: str = "psycopg") -> DatabaseUrl:
+    def url(self, role: str, database: str) -> DatabaseUrl:
         """A connection to it."""
-        return DatabaseUrl("postgresql", driver, "127.0.0.1", self.port, database, role, self.password)
+        return DatabaseUrl("postgresql", "psycopg", "127.0.0.1", self.port, database, role, self.password)
 
     async def change(self, command: WriteCommand, grant: Grant, name: str) -> Changed:
         """Run a changing command; a cancelled caller does not lose sight of it."""

@@ -5,12 +5,22 @@ from __future__ import annotations
 import time
 
 from diana_tools.databases.postgresql.catalog import schema
-from diana_tools.databases.postgresql.names import MARKER_TABLE, Relation, built, find_relation, settled, shown
+from diana_tools.databases.postgresql.names import (
+    MARKER_TABLE,
+    Relation,
+    built,
+    find_relation,
+    set_locally,
+    settled,
+    shown,
+)
 from diana_tools.errors import ConnectionFailed
 from diana_tools.measured import State, TableMeasure
 from diana_tools.sessions import ReadSession
 
 DIGEST_SECONDS = 300.0
+# A count of a large table takes its time, but nobody waits long behind a lock.
+_PATIENCE = {"statement_timeout": "15min", "lock_timeout": "10s"}
 LARGE_OBJECTS = "(large objects)"
 
 # Leaves only: a partitioned parent has no rows of its own, and the content of a foreign table is not in a dump.
@@ -34,6 +44,8 @@ def state(
 ) -> State:
     """Measure; when `seconds` are over, the tables that are left get their exact count and no digest.
 
+    One count may take a quarter of an hour, whatever the session's own limit: it is never guessed.
+
     The digest is the sum of the server's 64-bit hashes of all rows as text: the order of rows does not matter.
 
     Raises:
@@ -43,21 +55,15 @@ def state(
     found = [Relation(str(s), str(n), "r") for s, n in session.rows(_TABLES, {"marker": MARKER_TABLE})]
     wanted = [r for r in found if not tables or shown(r.schema, r.name) in tables or r.name in tables]
     deadline = time.monotonic() + seconds
+    earlier = set_locally(session, _PATIENCE)
     with settled(session):
         measured = [_measure(session, relation, deadline if digests else 0.0) for relation in wanted]
     if not tables:
         objects = session.one("SELECT count(*) FROM pg_catalog.pg_largeobject_metadata")
         measured += [TableMeasure(LARGE_OBJECTS, int(str(objects)))] if objects else []
-    return State(schema(session), version, tuple(measured), _not_validated(session))
-
-
-def _not_validated(session: ReadSession) -> tuple[str, ...]:
-    """Constraints that the server does not vouch for; all others it enforces by itself."""
-    rows = session.rows(
-        "SELECT conrelid::pg_catalog.regclass::text || '.' || conname FROM pg_catalog.pg_constraint"
-        " WHERE NOT convalidated AND conrelid <> 0 ORDER BY 1"
-    )
-    return tuple(str(name) for (name,) in rows)
+    found_schema = schema(session)
+    set_locally(session, earlier)
+    return State(found_schema, version, tuple(measured))
 
 
 def _version(session: ReadSession, version_table: str) -> tuple[str, ...]:
@@ -68,15 +74,17 @@ def _version(session: ReadSession, version_table: str) -> tuple[str, ...]:
 
 
 def _measure(session: ReadSession, relation: Relation, deadline: float) -> TableMeasure:
-    name = shown(relation.schema, relation.name)
-    if time.monotonic() < deadline:
+    name, left = shown(relation.schema, relation.name), deadline - time.monotonic()
+    if left > 0:
+        sql = built("SELECT count(*),", _DIGEST, "FROM ONLY", relation.sql, 'AS "diana row"')
+        set_locally(session, {"statement_timeout": str(int(left * 1000) + 1)})
         try:
-            rows, digest = session.tried(
-                built("SELECT count(*),", _DIGEST, "FROM ONLY", relation.sql, 'AS "diana row"')
-            )[0]
+            rows, digest = session.tried(sql)[0]
         except ConnectionFailed as error:
             if error.code != "statement_timed_out":
                 raise
         else:
             return TableMeasure(name, int(str(rows)), str(digest))
+        finally:
+            set_locally(session, _PATIENCE)
     return TableMeasure(name, int(str(session.one(built("SELECT count(*) FROM ONLY", relation.sql)))))
