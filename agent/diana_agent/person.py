@@ -28,11 +28,13 @@ class Question:
 class Reply:
     """What the person did. `text` is the typed line, chosen option, `y` or `n`; empty with `given` False.
 
-    `given` False: cancelled, Esc, empty, or nobody is there to answer.
+    `given` False: cancelled, Esc, empty, or nobody is there to answer. `wrong` counts the tries at a phrase that
+    the face itself turned down before this answer.
     """
 
     given: bool
     text: str = ""
+    wrong: int = 0
 
 
 class Person(Protocol):

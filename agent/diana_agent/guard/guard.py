@@ -166,9 +166,10 @@ class Guard:
         self._journal.append(Asked(question=ask.question, asks=question.kind, plan_hash=plan_hash), "guard")
         tries = 0
         while True:
-            tries += 1
             reply = await self._person.ask(question)
-            matched = reply.given and (matches(reply.text, ask.phrase) if ask.phrase else reply.text == "y")
+            tries += reply.wrong + 1
+            right = matches(reply.text, ask.phrase) if ask.phrase else reply.text == "y"
+            matched = reply.given and right and tries <= MAX_TRIES
             if matched or not reply.given or not ask.phrase or tries >= MAX_TRIES:
                 break
         self._journal.append(

@@ -111,9 +111,9 @@ class PhraseScreen(QuestionScreen):
     async def _entered(self, event: Input.Submitted) -> None:
         event.stop()
         if self.exact:
-            self.dismiss(Reply(given=True, text=event.value))
+            self.dismiss(Reply(given=True, text=event.value, wrong=self._wrong))
         elif not event.value.strip():
-            self.dismiss(Reply(given=False))
+            self.dismiss(Reply(given=False, wrong=self._wrong))
         else:
             await self._beep()
 
@@ -121,7 +121,7 @@ class PhraseScreen(QuestionScreen):
         self._wrong += 1
         await self.run_action("app.bell")
         if self._wrong >= MAX_WRONG:
-            self.dismiss(Reply(given=False))
+            self.dismiss(Reply(given=False, wrong=self._wrong))
         else:
             self._hint("phrase.wrong", "$bad", left=MAX_WRONG - self._wrong)
 
@@ -133,7 +133,8 @@ class PhraseScreen(QuestionScreen):
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:
         yes = event.button.id == "yes" and self.exact
-        self.dismiss(Reply(given=True, text=self.query_one(PhraseField).value) if yes else Reply(given=False))
+        text = self.query_one(PhraseField).value if yes else ""
+        self.dismiss(Reply(given=yes, text=text, wrong=self._wrong))
 
     def _hint(self, message: str, style: str, **fields: int) -> None:
         self.query_one("#hint", Paragraphs).show([styled(self.words(message, **fields), style)])

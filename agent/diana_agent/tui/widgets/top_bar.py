@@ -31,7 +31,7 @@ class TopBar(Lines):
                 if self._environment.startswith(level)
                 else f" {self._environment}"
             )
-            self._environment = f"PRODUCTION{own}"
+            self._environment = f"PRODUCTION{own}".replace("-demo", " (demo)")
         self.set_class(level == "production", "-production")
         self.changed()
 
