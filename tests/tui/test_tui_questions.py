@@ -133,7 +133,7 @@ async def test_enter_on_a_wrong_phrase_beeps_and_the_third_ends_it() -> None:
         assert "tries left: 1" in text_of(screen)
         assert chat.talk.replies == []
         await chat.keys("enter", after=3.0)
-        await chat.until(lambda: chat.talk.replies == [NO])
+        await chat.until(lambda: chat.talk.replies == [Reply(given=False, wrong=3)])
 
 
 async def answered(chat: Driven, number: int, *keys: str) -> Reply:
