@@ -1,4 +1,4 @@
-"""The conversation behind the faces, on the real demo shop: the embedded Diana, and Claude over HTTP from our own fake."""
+"""The conversation behind the faces, on the real demo shop: the embedded Diana, and Claude over our own fake API."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fakes.messages_server import Call as Wanted
-from fakes.messages_server import MessagesServer, Reply, Say
-from guard.ground import ScriptedPerson
 
 from diana_agent.chat import Chat
 from diana_agent.demo import build, demo_call
 from diana_agent.events import AnyEvent, ChangeStarted, ModelSaid, Noted, RunEnded, UserSaid
 from diana_agent.runtime import Call
+from fakes.messages_server import Call as Wanted
+from fakes.messages_server import MessagesServer, Reply, Say
+from guard.ground import ScriptedPerson
 
 
 class Session:
