@@ -23,7 +23,7 @@ _CODES = (
     (r"unable to open database file|permission denied", "database_unreadable"),
     (r"database (table )?is locked", "database_locked"),
     (r"attempt to write a readonly database", "database_unsettled"),
-    (r"database or disk is full", "disk_full"),
+    (r"database or disk is full", "no_room_left"),
 )  # fmt: skip
 
 

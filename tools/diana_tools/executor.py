@@ -89,7 +89,7 @@ class Executor:
             ToolError: `program_missing`; `project_not_trusted` before anything is started.
         """
         if command.runs_project_code and not self._trusted():
-            raise ToolError("project_not_trusted")
+            raise ToolError("project_not_trusted", {"folder": str(command.cwd)})
         out, err = bytearray(), bytearray()
         return await self._run(command, lambda b: _keep(out, b), lambda b: _keep(err, b), out, err)
 

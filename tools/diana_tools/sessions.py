@@ -109,7 +109,7 @@ class ReadSession:
         `progress` gets bytes copied so far. The file is created 0600.
 
         Raises:
-            ConnectionFailed: `disk_full`, `database_locked`; the unfinished file is removed.
+            ConnectionFailed: `no_room_left`, `database_locked`; the unfinished file is removed.
         """
         into.touch(mode=0o600, exist_ok=False)
         target = sqlite3.connect(into)

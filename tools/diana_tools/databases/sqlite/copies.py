@@ -31,6 +31,7 @@ from diana_tools.sessions import ReadSession, Sessions
 PROGRAM = f"SQLite {sqlite3.sqlite_version}, online backup"
 EXTENSION = "sqlite.zst"
 _COPY = "copy.sqlite"
+_AS_BACKUP = {"connection_failed": "sqlite_copy_failed", "no_room_left": "disk_full"}
 _SHOWN = 5
 
 
@@ -64,7 +65,7 @@ def make(sessions: Sessions, request: BackupRequest, progress: Callable[[int], N
                 measured = state(session, request.version_table, (), digests=True)
             written = _compress(copy, folder / f"{name}.{EXTENSION}", progress)
     except ConnectionFailed as error:
-        code = "sqlite_copy_failed" if error.code == "connection_failed" else error.code
+        code = _AS_BACKUP.get(error.code, error.code)
         raise BackupError(code, error.fields | {"path": name, "folder": str(folder)}) from None
     return _recorded(request, name, made, written, measured)
 
