@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import BaseModel, ValidationError
+
 from diana_tools.adapters.connection_variables import is_url
 
 _LOGGING = """\
@@ -36,6 +38,20 @@ class Section:
     location: str
     versions: tuple[str, ...] = ()
     recursive: bool = False
+
+
+class _Alembic(BaseModel):
+    script_location: str = ""
+    version_locations: list[str] = []
+    recursive_version_locations: bool = False
+
+
+class _Tool(BaseModel):
+    alembic: _Alembic = _Alembic()
+
+
+class _Pyproject(BaseModel):
+    tool: _Tool = _Tool()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,19 +97,14 @@ def read_toml(text: str) -> Toml:
     if "tool.alembic" not in text:
         return Toml(None)
     try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
+        told = _Pyproject.model_validate(tomllib.loads(text)).tool.alembic
+    except (tomllib.TOMLDecodeError, ValidationError):
         return Toml(None, broken=True)
-    match data.get("tool"):
-        case {"alembic": {"script_location": str(location), **rest}}:
-            match rest.get("version_locations"):
-                case list() as places:  # pyright: ignore[reportUnknownVariableType]  # TOML's own values
-                    found = tuple(str(place) for place in places)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-                case _:
-                    found = ()
-            return Toml(Section("alembic", location, found, rest.get("recursive_version_locations") is True))
-        case _:
-            return Toml(None)
+    if not told.script_location:
+        return Toml(None)
+    return Toml(
+        Section("alembic", told.script_location, tuple(told.version_locations), told.recursive_version_locations)
+    )
 
 
 def scripts_of(section: Section, here: Path, cwd: Path) -> Path:
