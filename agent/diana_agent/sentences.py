@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from diana_agent import events as ev
 from diana_prompts.catalogue import Catalogue
-from diana_tools.domain import Loss, Plan
+from diana_tools.domain import Finding, Loss, Plan
 
 
 def lines_of(event: ev.AnyEvent, catalogue: Catalogue) -> tuple[str, ...]:
@@ -54,6 +54,15 @@ def kind_word(kind: str, catalogue: Catalogue) -> str:
     return catalogue.say(message) if catalogue.has(message) else kind.replace("_", " ")
 
 
+def finding_words(finding: Finding, catalogue: Catalogue) -> str:
+    """The rule's own sentence; a third party's rule without one is told by kind and object."""
+    message = f"rule.{finding.rule}"
+    if catalogue.has(message):
+        with suppress(KeyError):
+            return catalogue.say(message, object=finding.object or "?", file=finding.file, line=finding.line)
+    return f"{kind_word(finding.kind, catalogue)} {finding.object}"
+
+
 def plan_lines(plan: Plan, catalogue: Catalogue) -> tuple[str, ...]:
     """The document's MIGRATION PLAN block, with the findings under each migration (S4.2, S4.5)."""
     if not plan.pending:
@@ -70,11 +79,19 @@ def plan_lines(plan: Plan, catalogue: Catalogue) -> tuple[str, ...]:
         lines.append(f"{number}. {one.name} - {one.description}" if one.description else f"{number}. {one.name}")
         for finding in plan.findings:
             if finding.migration == one.id:
-                kind = kind_word(finding.kind, catalogue)
-                lines.append(f"   ▲ {finding.rule} {kind} {finding.object}{_loss(finding.loss)}")
+                mark = "▲" if finding.data_loss else "·"
+                lines.append(
+                    f"   {mark} {finding.rule} {finding_words(finding, catalogue)}{_loss(finding.loss, catalogue)}"
+                )
         lines += [f"   ▲ {say('fact.unread', file=u.file, line=u.line)}" for u in plan.unread if u.migration == one.id]
     return (*lines, "")
 
 
-def _loss(loss: Loss | None) -> str:
-    return f" ({loss.rows:,})" if loss is not None and loss.rows is not None else ""
+def _loss(loss: Loss | None, catalogue: Catalogue) -> str:
+    if loss is None:
+        return ""
+    return " " + (
+        catalogue.say("plan.lost", rows=f"{loss.rows:,}")
+        if loss.rows is not None
+        else catalogue.say("plan.lost_unknown")
+    )
