@@ -100,6 +100,8 @@ def _count(one: Finding, voice: Voice) -> str:
     if loss.rows == 0:
         return voice.say("embedded.counted_none")
     if loss.total is None or loss.total == loss.rows:
-        return voice.either(f"embedded.counted.{one.kind}", "embedded.counted", rows=number(loss.rows))
-    counts = {"rows": number(loss.rows), "total": number(loss.total)}
-    return voice.either(f"embedded.counted_of.{one.kind}", "embedded.counted_of", **counts)
+        message = f"embedded.counted.{one.kind}"
+        return voice.either(message, "embedded.counted", rows=number(loss.rows), count=loss.rows)
+    rows, total = number(loss.rows), number(loss.total)
+    message = f"embedded.counted_of.{one.kind}"
+    return voice.either(message, "embedded.counted_of", rows=rows, total=total, count=loss.rows)

@@ -71,6 +71,8 @@ class Guide:
             return Move(self._closing(facts))
         if verb == "rollback" and not self._down(facts):
             return Move(self._closing(facts))
+        if verb in ("migrate", "rollback") and self._broken(facts):
+            return Move(self._closing(facts))
         if verb in RUN and verb in view.following and verb not in view.called and verb in self.verbs:
             return self._call(verb, facts)
         return Move(self._closing(facts))
@@ -79,6 +81,10 @@ class Guide:
         """Whether the plan that was shown is not the one that would run now; a way down is planned by `rollback`."""
         changed = bool(self.view.all) and self.view.all[-1].outcome.reason == "plan_changed"
         return changed and "plan" in self.view.following and not self._down(facts)
+
+    def _broken(self, facts: Facts) -> bool:
+        """Whether the rehearsal of this very work failed: the guard would refuse, so the migration is mended first."""
+        return facts.rehearsal is not None and not facts.rehearsal.passed
 
     def _told(self, facts: Facts) -> bool:
         """Whether there is nothing left to write into a log: nothing was to be done, or it stands there already."""
@@ -147,6 +153,8 @@ class Guide:
         state = after_failure(facts, self.voice) if "state" in last.body else ""
         if last.outcome.reason in _DECLINED:
             onward = self.voice.say("embedded.declined")
+        elif self._broken(facts):
+            onward = self.voice.say("embedded.next.mend")
         elif self.view.following[0] == last.verb:
             onward = self.voice.say("embedded.again", step=step)
         else:
@@ -217,7 +225,8 @@ class Guide:
         }  # fmt: skip
         told = done[last.verb](facts) if last is not None and last.verb in done else self._after(last, facts)
         if last is None:
-            told = self.voice.say("embedded.up_to_date" if self._idle(facts) else "embedded.nothing_left")
+            idle = "embedded.up_to_date" if self._idle(facts) else "embedded.nothing_left"
+            told = self.voice.say("embedded.broken" if self._broken(facts) else idle)
         return paragraphs((told, self._next()))
 
     def _idle(self, facts: Facts) -> bool:
@@ -264,4 +273,6 @@ class Guide:
         facts = self.view.facts()
         if leading == "report" and self._told(facts):
             return self.voice.say("embedded.next.idle")
+        if leading in ("migrate", "rollback") and self._broken(facts):
+            return self.voice.say("embedded.next.mend")
         return self.voice.either(f"embedded.next.{leading}", "embedded.next.idle")

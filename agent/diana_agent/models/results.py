@@ -125,6 +125,13 @@ class Plan(Shape):
     recovery: Recovery | None = None
     environment: Where | None = None
 
+    def same_work(self, other: Plan) -> bool:
+        """Whether the other plan runs the same migrations the same way round."""
+        return (self.direction, [one.id for one in self.pending]) == (
+            other.direction,
+            [one.id for one in other.pending],
+        )
+
     @property
     def losing(self) -> tuple[Finding, ...]:
         """The findings that lose something."""

@@ -119,9 +119,12 @@ def _told(known: Facts, seen: Seen) -> Facts:
     if seen.verb == "facts":
         told = read(Facts, seen.content) if seen.well else None
         return told.model_copy(update={"migration": known.migration}) if told is not None else known
+    before = known.plan
     for verbs, key, fact, shape in _SHAPES:
         if seen.verb in verbs and key in seen.body:
             known = known.model_copy(update={fact: read(shape, seen.content)})
+    if before is not None and known.plan is not None and not before.same_work(known.plan):
+        known = known.model_copy(update={"rehearsal": None, "unrehearsed": ""})
     if isinstance(seen.body.get("verification"), dict):
         checked = read(Verification, json.dumps(seen.body["verification"]))
         known = known.model_copy(update={"verification": checked})

@@ -212,6 +212,22 @@ async def test_a_refused_rehearsal_stops_and_a_yes_goes_on_without_it():
     assert talk.path == ["migrate", "report"]
 
 
+async def test_after_a_failed_rehearsal_the_run_is_not_even_asked_for():
+    bad = but(REHEARSAL, passed=False, error="boom", failed="1a0000000003")
+    failed = answer("migrate plan", bad, status="failed", reason="rehearsal_failed", sentence="It failed.")
+    talk = await started(rehearse=failed)
+    text = await talk.say("yes")
+    assert text == f"It failed.\n\n{SAY('embedded.next.mend')}"
+    text = await talk.say("yes")
+    assert talk.path == []
+    assert text == f"{SAY('embedded.broken')}\n\n{SAY('embedded.next.mend')}"
+    mended = but(PLAN, pending=[*PENDING, {"id": "1a0000000004"}])
+    talk.results |= {"plan": answer("rehearse migrate", mended), "rehearse": answer("migrate", REHEARSAL)}
+    await talk.say("plan")
+    await talk.say("yes")
+    assert talk.path == ["rehearse", "migrate", "report"]
+
+
 async def test_a_plan_that_changed_is_shown_before_a_yes_counts_again():
     changed = answer("migrate plan", status="refused", reason="plan_changed", sentence="Changed.")
     talk = await started(migrate=changed)
