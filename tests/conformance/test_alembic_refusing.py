@@ -194,3 +194,11 @@ async def test_a_lock_on_the_version_table_ends_the_look_in_time(tmp_path: Path,
         probe = await bench.probe()
     assert probe.error == "env_failed"
     assert "lock timeout" in probe.error_text
+
+
+async def test_a_refusal_that_the_project_swallows_does_not_spoil_the_look(tmp_path: Path) -> None:
+    database = sqlite_file(tmp_path / "app.db")
+    cache = f"import sqlite3\ntry:\n    sqlite3.connect('{tmp_path}/cache.db')\nexcept Exception:\n    pass"
+    probe = await own_env(tmp_path / "shop", f"create_engine('sqlite:///{database}')", cache).probe()
+    assert (probe.error, len(probe.pending)) == ("", 3)
+    assert not (tmp_path / "cache.db").exists()

@@ -33,6 +33,16 @@ def refuse(code, words):
     return error
 
 
+def cause_of(error):
+    """The refusal behind an exception, however it was wrapped; else the exception itself."""
+    seen = error
+    while seen is not None:
+        if isinstance(seen, Refused):
+            return seen
+        seen = seen.__cause__ or seen.__context__
+    return error
+
+
 def private_stdout():
     """Keep the real standard output for Diana; whatever the project prints goes to standard error."""
     kept = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)

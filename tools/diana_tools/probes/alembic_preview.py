@@ -22,7 +22,7 @@ def main():
         child.like_python_m_alembic()
         body["sql"] = child.clean(script_of(chosen))
     except BaseException as error:
-        cause = child.refusals[0] if child.refusals else error
+        cause = child.cause_of(error)
         body.update(error=child.code_of(cause), words=child.words_of(cause, chosen.root))
     child.report(kept, body)
     os._exit(0)
@@ -35,8 +35,6 @@ def script_of(chosen):
     config.output_buffer = io.StringIO()
     options.raiseerr = True
     command.run_cmd(config, options)
-    if child.refusals:
-        raise child.refusals[0]
     return config.output_buffer.getvalue()
 
 

@@ -24,7 +24,7 @@ def main():
         child.like_python_m_alembic()
         body.update(look(chosen))
     except BaseException as error:
-        cause = child.refusals[0] if child.refusals else error
+        cause = child.cause_of(error)
         body.update(error=child.code_of(cause), words=child.words_of(cause, chosen.root))
     body["place"] = doors.attempts[-1] if doors.attempts else None
     body["loaded"] = child.loaded_files(chosen.root)
@@ -55,10 +55,9 @@ def look(chosen):
         return []
 
     child.run_environment(config, script, fn, dont_mutate=True)
-    if child.refusals:
-        raise child.refusals[0]
     if not seen:
-        raise child.Refused("env_never_ran", "")
+        # A project may have swallowed a refusal; when it got through all the same, nothing was lost by it.
+        raise child.refusals[0] if child.refusals else child.Refused("env_never_ran", "")
     if any(one != seen[0] for one in seen[1:]):
         raise child.Refused("several_databases", ", ".join(sorted({_database_of(one) for one in seen})))
     return {"version": alembic.__version__, **seen[0]}
