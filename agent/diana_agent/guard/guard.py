@@ -121,6 +121,8 @@ class Guard:
             reason = self._approved(request.beforehand, due)
         else:
             reason = await self._confirmed(due, request, plan_hash)
+        if reason == "coding_agent":
+            return self.refuse(request.verb, reason, {**request.fields, "agent": self._agent()})
         if reason:
             return self.refuse(request.verb, reason, request.fields)
         return self._mint.mint(
