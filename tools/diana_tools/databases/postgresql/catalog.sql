@@ -141,7 +141,7 @@ WHERE o.identity IS NOT NULL AND d.classoid <> CAST('pg_largeobject' AS regclass
   AND d.classoid <> CAST('pg_extension' AS regclass)
   AND NOT EXISTS (SELECT FROM pg_depend x WHERE x.classid = d.classoid AND x.objid = d.objoid AND x.deptype = 'e');
 
--- owners and grants
+-- owners and grants (before PostgreSQL 15 a dump does not hold the owner of the schema public)
 WITH owned AS (  SELECT ${schema} || c.relname AS name, CASE c.relkind WHEN 'S' THEN 'sequence' ELSE 'table' END AS kind, c.relowner AS owner,
     coalesce(c.relacl, acldefault(CASE c.relkind WHEN 'S' THEN CAST('s' AS "char") ELSE CAST('r' AS "char") END, c.relowner)) AS acl
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND ${relation}
@@ -160,6 +160,7 @@ WITH owned AS (  SELECT ${schema} || c.relname AS name, CASE c.relkind WHEN 'S' 
   FROM pg_namespace n WHERE ${user} AND NOT EXISTS (SELECT FROM pg_depend x WHERE x.classid = CAST('pg_namespace' AS regclass) AND x.objid = n.oid
     AND x.deptype = 'e'))
 SELECT 'owner', kind || ' ' || name, quote_ident(pg_get_userbyid(owner)) FROM owned
+WHERE kind <> 'schema' OR name <> 'public' OR CAST(current_setting('server_version_num') AS int) >= 150000
 UNION ALL
 SELECT 'grant', kind || ' ' || name, (SELECT string_agg(word, ' ' ORDER BY word) FROM (
     SELECT CASE WHEN a.grantee = 0 THEN 'public' ELSE quote_ident(pg_get_userbyid(a.grantee)) END || '='
