@@ -7,7 +7,6 @@ import os
 import secrets
 import shutil
 import socket
-import tempfile
 from collections.abc import Callable, Generator
 from pathlib import Path
 
@@ -91,7 +90,8 @@ def loopback_only(monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
 def pytest_configure(config: pytest.Config) -> None:
     """Make the folder that all workers of this run share; they inherit its name."""
     if "PYTEST_XDIST_WORKER" not in os.environ:
-        os.environ[_SHARED] = tempfile.mkdtemp(prefix="diana-tests-")
+        servers.sweep_killed_runs()
+        os.environ[_SHARED] = str(servers.run_folder())
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

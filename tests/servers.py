@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from pathlib import Path
 
+import psutil
 import psycopg
 from psycopg import sql
 
@@ -115,6 +116,25 @@ class PgDatabase:
             return connection.execute(text.encode()).fetchall()
 
 
+_RUN = "diana-tests"
+
+
+def run_folder() -> Path:
+    """A new folder for what all workers of a run share; others may pass through it, but see nothing in it."""
+    folder = Path(tempfile.mkdtemp(prefix=f"{_RUN}-{os.getpid()}-"))
+    folder.chmod(0o711)
+    return folder
+
+
+def sweep_killed_runs() -> None:
+    """Stop the servers of test runs of ours that were killed, and remove their folders."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_RUN}-*-*"):
+        pid = folder.name.split("-")[2]
+        if pid.isdigit() and not psutil.pid_exists(int(pid)) and folder.stat().st_uid == os.geteuid():
+            _stop(folder / "pg")
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 @contextmanager
 def _locked(folder: Path) -> Generator[None]:
     with (folder / "pg.lock").open("w") as lock:
@@ -132,7 +152,9 @@ def shared_pg(folder: Path) -> PgServer:
     with _locked(folder):
         if note.exists():
             return PgServer(**json.loads(note.read_text()))
-        server = start_pg(_find_programs(), Path(tempfile.mkdtemp(prefix=f"diana-pg-{os.getppid()}-", dir="/tmp")))
+        place = folder / "pg"
+        place.mkdir(mode=0o700)
+        server = start_pg(_find_programs(), place)
         note.touch(mode=0o600)
         note.write_text(json.dumps(asdict(server)))
         return server
@@ -232,8 +254,11 @@ def start_pg(found: programs.Programs, folder: Path) -> PgServer:
 
 def stop_pg(server: PgServer) -> None:
     """Stop a server at once and remove everything of it."""
-    folder = Path(server.folder)
-    with suppress(OSError, ValueError):
+    _stop(Path(server.folder))
+
+
+def _stop(folder: Path) -> None:
+    with suppress(OSError, ValueError, IndexError):
         pid = int((folder / "data" / "postmaster.pid").read_text().split()[0])
         os.kill(pid, signal.SIGQUIT)
         for _ in range(100):
