@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from diana_agent.dispatch import verbs
-from diana_agent.models.ask import answer
+from diana_agent.models.ask import answer, migration_of
 from diana_agent.models.base import JsonValue
 from diana_agent.run import JsonObject, Run
-from diana_agent.steps.look import facts
+from diana_agent.steps.look import facts, read_migration
 
 
 async def answer_question(run: Run, question: str, model: str) -> JsonObject:
     """The object that `diana ask --json` prints; it only reads."""
-    known = facts(run, "overview").body
+    known = dict(facts(run, "overview").body)
+    migration = migration_of(question, known)
+    if migration:
+        known["migration"] = (await read_migration(run, migration)).body
     found = answer(question, known, run.catalogue, run.settings.skill)
     body: JsonObject = {
         "question": question, "language": run.catalogue.language, "intent": found.intent, "answer": found.text,

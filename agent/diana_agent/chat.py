@@ -63,6 +63,7 @@ class Chat:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="diana", daemon=True)
         self._thread.start()
+        asyncio.run_coroutine_threadsafe(model.warm(), self._loop)
         self._turn: Future[None] | None = None
         self.project = call.project.name
         self.exit_code = 0

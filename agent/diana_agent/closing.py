@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 from diana_agent import exits
 from diana_agent.events import Answered, AnyEvent, ChangeStarted, Refused
 from diana_agent.run import Run
@@ -25,6 +27,8 @@ async def close_run(run: Run, exit_code: int | None = None) -> int:
         except DianaError as error:
             run.note(f"error.{error.code}", "warn", **error.fields)
             code = code or exits.UNLOGGED
+    if run.bench is not None:
+        shutil.rmtree(run.bench.scratch_folder, ignore_errors=True)
     end_run(run, outcome, code)
     return code
 
@@ -61,3 +65,13 @@ def _of_change(now: Standing, applied: bool) -> tuple[str, int]:
         return "incomplete", exits.VERIFICATION if failed else exits.DONE
     back = now.recovered is not None and now.recovered.result.recovered
     return "failed", exits.FAILED if back else exits.PERSON
+
+
+def unrecorded(now: Standing) -> int:
+    """The exit code of a run whose record cannot be continued (a full disk), from what stands in it."""
+    if now.in_flight is not None:
+        return exits.PERSON
+    if now.change is None:
+        return exits.HALTED
+    _, code = _of_change(now, now.change.result.state == "applied")
+    return code or (exits.PERSON if now.verification is None else exits.UNLOGGED)

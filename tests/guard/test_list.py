@@ -351,6 +351,9 @@ class CutModel:
     async def reply(self, conversation: Conversation, verbs: tuple[Verb, ...]) -> AsyncIterator[Delta | ModelTurn]:
         yield ModelTurn("I will now", (ToolCall("1", "migrate", "{}"),), self.stop, problem="model.cut")
 
+    async def warm(self) -> None:
+        """Nothing is heavy."""
+
     async def close(self) -> None:
         """Nothing is open."""
 

@@ -149,6 +149,10 @@ class Model(Protocol):
         """Stream deltas, then exactly one ModelTurn; a failure is a turn with `problem`, never an exception."""
         ...
 
+    async def warm(self) -> None:
+        """Load what is heavy before it is needed; never fails."""
+        ...
+
     async def close(self) -> None:
         """Give connections back; nothing is said afterwards."""
         ...

@@ -23,6 +23,9 @@ class Embedded:
     def __init__(self, catalogue: Catalogue, skill: str = "intermediate") -> None:
         self._voice = Voice(catalogue, skill)
 
+    async def warm(self) -> None:
+        """There is nothing to load."""
+
     async def close(self) -> None:
         """There is nothing to give back."""
 

@@ -17,7 +17,6 @@ LONGEST_TEXT = 12_000
 def facts(run: Run, topic: str) -> Outcome:
     """Everything measured so far; the topic only says what was asked about."""
     now = run.standing
-    change = now.change
     body: bodies.JsonObject = {
         "topic": topic,
         "connection": bodies.connection(now.connected, now.environment) if now.connected is not None else None,
@@ -25,11 +24,18 @@ def facts(run: Run, topic: str) -> Outcome:
         "backup": bodies.backup(now.backup) if now.backup is not None else None,
         "rehearsal": bodies.rehearsal(now.rehearsal) if now.rehearsal is not None else None,
         "unrehearsed": now.unrehearsed,
-        "change": bodies.change(change.result, now.recovered.result if now.recovered else None) if change else None,
+        "change": _change(now),
         "verification": bodies.verification(now.verification) if now.verification is not None else None,
         "facts": list[JsonValue](_listed(now)),
     }
     return Outcome("done", body)
+
+
+def _change(now: Standing) -> bodies.JsonObject | None:
+    if now.change is None:
+        return None
+    recovered = now.recovered.result if now.recovered is not None else None
+    return bodies.change(now.change.result, recovered) | {"act": now.change.act}
 
 
 def _listed(now: Standing) -> list[bodies.JsonObject]:
