@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -202,3 +203,11 @@ async def test_a_refusal_that_the_project_swallows_does_not_spoil_the_look(tmp_p
     probe = await own_env(tmp_path / "shop", f"create_engine('sqlite:///{database}')", cache).probe()
     assert (probe.error, len(probe.pending)) == ("", 3)
     assert not (tmp_path / "cache.db").exists()
+
+
+async def test_an_env_py_that_hangs_is_ended_with_everything_it_started(tmp_path: Path) -> None:
+    hangs = "import subprocess, time\nsubprocess.Popen(['sleep', '600'])\ntime.sleep(600)"
+    bench = stock(tmp_path / "shop", "sqlite:///app.db").write({"migrations/env.py": hangs})
+    output = await bench.query(replace(bench.adapter.probe(bench.project), timeout=4.0))
+    assert output.timed_out
+    assert "@@DIANA@@" not in output.stdout

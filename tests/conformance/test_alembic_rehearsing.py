@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import sqlite3
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ import pytest
 from conformance.alembic_bench import (
     INTERPRETERS,
     MARKER,
-    Bench,
     at,
     own_env,
     revision,
@@ -22,7 +20,7 @@ from conformance.alembic_bench import (
     tables,
 )
 from diana_tools.adapters.base import RehearsalOutput
-from servers import PgDatabase, PgServer
+from servers import PgDatabase
 
 pytestmark = pytest.mark.integration
 
@@ -154,33 +152,6 @@ async def test_a_scratch_without_the_marker_is_no_scratch(tmp_path: Path) -> Non
     assert _digest(other) == before
 
 
-async def test_the_url_may_come_from_any_of_the_usual_places(tmp_path: Path) -> None:
-    target = sqlite_file(tmp_path / "app.db")
-    places: dict[str, tuple[str, str, dict[str, str]]] = {
-        "environment": ("create_engine(os.environ['SHOP_DATABASE_URL'])", "import os",
-                        {"SHOP_DATABASE_URL": f"sqlite:///{target}"}),
-        "default": (f"create_engine(os.getenv('SHOP_DB', 'sqlite:///{target}'))", "import os", {}),
-        "settings": ("create_engine(settings.url)", "from app.settings import settings", {}),
-        "path": ("create_engine('sqlite:///' + os.environ['SHOP_DB_PATH'])", "import os",
-                 {"SHOP_DB_PATH": str(target)}),
-    }  # fmt: skip
-    settings = (
-        "import os\nfrom pathlib import Path\nfor line in Path('.env').read_text().splitlines():\n"
-        "    os.environ.setdefault(*line.split('=', 1))\n"
-        "class Settings:\n    url = os.environ['APP_DATABASE_URI']\nsettings = Settings()\n"
-    )
-    for name, (engine, head, environ) in places.items():
-        scratch = _scratch(tmp_path / f"{name}-scratch")
-        bench = own_env(tmp_path / name, engine, head)
-        bench.environ.update(environ)
-        bench.write(
-            {"app/settings.py": settings, "app/__init__.py": "", ".env": f"APP_DATABASE_URI=sqlite:///{target}\n"}
-        )
-        told, _ = bench.rehearse(at(scratch), "a1")
-        assert (name, told.marker, told.error) == (name, MARKER, "")
-    assert tables(target) == {"kept"}
-
-
 async def test_a_failure_tells_where_and_the_first_line_of_why(tmp_path: Path) -> None:
     target, scratch = sqlite_file(tmp_path / "app.db"), _scratch(tmp_path)
     bench = stock(tmp_path / "shop", f"sqlite:///{target}")
@@ -251,17 +222,6 @@ async def test_several_heads_are_rehearsed_as_they_will_run(tmp_path: Path) -> N
     assert (told.error, set(told.applied)) == ("", {"a1", "b2", "c3", "x9"})
 
 
-@pytest.fixture
-def pg_scratch(pg_server: PgServer, pg_database: PgDatabase) -> Generator[PgDatabase]:
-    """A second database with the marker, beside the one that plays the target."""
-    scratch = pg_server.create(f"{pg_database.name}_scratch")
-    scratch.execute(
-        f"CREATE TABLE diana_scratch_marker (token text); INSERT INTO diana_scratch_marker VALUES ('{MARKER}')"
-    )
-    yield scratch
-    pg_server.drop(scratch.name)
-
-
 def _tables(database: PgDatabase) -> set[str]:
     return {str(row[0]) for row in database.query("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")}
 
@@ -327,29 +287,6 @@ async def test_a_migration_that_connects_to_the_real_server_by_itself_is_refused
     assert _tables(pg_database) == set()
 
 
-async def test_the_child_of_a_rehearsal_holds_no_credential_of_the_target(
-    tmp_path: Path, pg_database: PgDatabase, pg_scratch: PgDatabase, isolated: Path
-) -> None:
-    (isolated / ".pgpass").write_text("*:*:*:*:the-real-password\n")
-    (isolated / ".pgpass").chmod(0o600)
-    bench = stock(tmp_path / "shop", pg_database.url)
-    bench.environ.update(
-        DATABASE_URL=pg_database.url, PGPASSWORD="the-real-password", PGSERVICE="real", PGHOST="real.example.org"
-    )
-    override = bench.adapter.override(bench.project, pg_scratch.target, tmp_path)
-    told = " ".join([*override.env.values(), *override.files.values()])
-    assert pg_database.name + "_scratch" in told
-    assert f"/{pg_database.name}\n" not in told
-    assert "real" not in told
-    assert not Path(override.env["PGPASSFILE"]).exists()
-    aside = "import os, sys\nsys.stderr.write('SEEN ' + repr(dict(os.environ)))"
-    bench.write({"migrations/versions/b2_two.py": revision("b2", "a1", aside)})
-    _, output = bench.rehearse(pg_scratch.target, "c3")
-    assert "SEEN" in output.stdout
-    assert "the-real-password" not in output.stdout
-    assert "real.example.org" not in output.stdout
-
-
 async def test_what_runs_on_a_bare_cursor_is_captured_too(
     tmp_path: Path, pg_database: PgDatabase, pg_scratch: PgDatabase
 ) -> None:
@@ -375,16 +312,3 @@ async def test_leaving_the_transaction_works_in_a_rehearsal_too(
     bench.write({"migrations/versions/b2_two.py": revision("b2", "a1", up)})
     told, _ = bench.rehearse(pg_scratch.target, "c3")
     assert (told.error, told.applied) == ("", ("a1", "b2", "c3"))
-
-
-def test_the_redirecting_files_are_only_those_in_the_private_folder(tmp_path: Path) -> None:
-    bench = Bench(tmp_path / "shop").write({"alembic.ini": "[alembic]\nscript_location = migrations\n"})
-    bench.write({"migrations/env.py": ""})
-    private = tmp_path / "private"
-    override = bench.adapter.override(bench.project, at(tmp_path / "s.db"), private)
-    assert list(override.files) == [private / "alembic.ini"]
-    assert override.config == private / "alembic.ini"
-
-
-def test_sqlite_is_there() -> None:
-    assert sqlite3.sqlite_version_info >= (3, 35)
