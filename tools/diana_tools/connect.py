@@ -117,8 +117,9 @@ def reach(doors: Doors, database: Database, url: DatabaseUrl) -> Reached:
     Raises:
         ConnectionFailed: the code tells why.
     """
-    started = time.monotonic()
     with doors.sessions.read(url) as session:
+        started = time.monotonic()
+        session.one("SELECT 1")
         took = time.monotonic() - started
         facts = replace(database.facts(session), round_trip=took)
         schema = database.schema(session)
