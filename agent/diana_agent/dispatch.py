@@ -13,7 +13,7 @@ from diana_agent.events import Halted, StepEntered, StepLeft, ToolAnswered, Tool
 from diana_agent.exits import exit_code, umbrella
 from diana_agent.models.base import JsonValue, ToolCall, ToolResult, Verb
 from diana_agent.run import JsonObject, Outcome, Run
-from diana_agent.sentences import refusal
+from diana_agent.sentences import halt, refusal
 from diana_agent.steps import look
 from diana_agent.steps.backup import backup
 from diana_agent.steps.connect import connect
@@ -142,6 +142,9 @@ def sentence(run: Run, outcome: Outcome) -> str:
     """What the person was or will be told about an outcome; empty when the facts speak for themselves."""
     if not outcome.reason:
         return ""
+    stopped = run.standing.halted
+    if stopped is not None and outcome.status == "halted":
+        return halt(stopped, run.catalogue)
     return refusal(outcome.reason, dict(outcome.fields), run.catalogue)
 
 
@@ -183,6 +186,11 @@ async def _caught(run: Run, entry: _Entry, arguments: Mapping[str, str]) -> Outc
     except DianaError as error:
         if error.code.startswith("journal_"):
             raise
-        code = exit_code(error)
-        run.write(Halted(reason=error.code, exit_code=code, fields=error.fields, umbrella=umbrella(error)))
-        return Outcome("halted", reason=error.code, fields=tuple(error.fields.items()), exit_code=code)
+        return halted(run, error)
+
+
+def halted(run: Run, error: DianaError) -> Outcome:
+    """Record a failure that ends the walk, and give it as an outcome."""
+    code = exit_code(error)
+    run.write(Halted(reason=error.code, exit_code=code, fields=error.fields, umbrella=umbrella(error)))
+    return Outcome("halted", reason=error.code, fields=tuple(error.fields.items()), exit_code=code)

@@ -24,8 +24,8 @@ _NO_UMBRELLA = frozenset(
      "environment_unknown", "plan_first", "backup_first", "not_connected", "no_backup", "cannot_roll_back",
      "preview_changed_target", "tool_unsupported"}
 )  # fmt: skip
-_OWN_CODE = {"preview_changed_target": PERSON, "log_unwritable": UNLOGGED, "journal_unwritable": UNLOGGED,
-             "journal_changed": UNLOGGED, "index_unwritable": UNLOGGED,
+_OWN_CODE = {"preview_changed_target": PERSON, "log_unwritable": UNLOGGED, "journal_unwritable": HALTED,
+             "journal_changed": HALTED, "index_unwritable": UNLOGGED,
              "journal_locked": HELD, "no_backup": USAGE}  # fmt: skip
 
 

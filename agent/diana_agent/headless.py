@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import secrets
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TextIO
 
 from diana_agent import exits
-from diana_agent.closing import close_run
-from diana_agent.dispatch import dispatch
+from diana_agent.closing import close_run, unrecorded
+from diana_agent.dispatch import dispatch, halted, sentence
 from diana_agent.events import EVENTS, AnyEvent, Planned
 from diana_agent.journal import Entry
 from diana_agent.models.base import JsonValue, ToolCall
 from diana_agent.person import Person
 from diana_agent.run import JsonObject, Outcome, Run
-from diana_agent.runtime import Call, open_run, settings_of
+from diana_agent.runtime import Call, end_run, open_run, settings_of
 from diana_agent.sentences import lines_of
 from diana_tools.domain import Level
 from diana_tools.errors import DianaError, SettingsError
@@ -53,29 +56,38 @@ class Asked:
 
 def print_line(text: str) -> None:
     """Data, on standard output."""
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+    _put(sys.stdout, text)
 
 
 def tell(text: str) -> None:
     """Everything else, on standard error."""
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
+    _put(sys.stderr, text)
+
+
+def _put(stream: TextIO, text: str) -> None:
+    """A line; a reader that has gone changes neither the run nor its exit code."""
+    try:
+        stream.write(text + "\n")
+        stream.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 async def headless(call: Call, asked: Asked, person: Person) -> int:
     """Carry one verb out and return the exit code.
 
     Raises:
-        DianaError: settings or journal; the caller says it in a sentence.
+        DianaError: the settings cannot be used or no record can be begun; the caller says it in a sentence.
     """
     settings = settings_of(call)
     run = open_run(call, settings, person, "headless")
     _listen(run, asked)
     try:
         outcome = await _walk(run, asked)
-    except DianaError:
-        run.journal.close()
+    except DianaError as error:
+        return _unrecorded(run, asked, error)
+    except asyncio.CancelledError:
+        _cancelled(run)
         raise
     code = outcome.exit_code
     if asked.verb == "ask" and not code:
@@ -88,25 +100,45 @@ async def headless(call: Call, asked: Asked, person: Person) -> int:
     return code
 
 
+def _unrecorded(run: Run, asked: Asked, error: DianaError) -> int:
+    """The record cannot be continued, so nothing else may happen: what is known is said, and the run ends here."""
+    run.journal.close()
+    code = unrecorded(run.standing)
+    outcome = Outcome("halted", reason=error.code, fields=tuple(error.fields.items()), exit_code=code)
+    tell(sentence(run, outcome))
+    if run.standing.in_flight is not None:
+        tell(run.catalogue.say("cancelled.in_flight"))
+    _conclude(run, asked, outcome, code)
+    return code
+
+
+def _cancelled(run: Run) -> None:
+    """Ctrl-C ends Diana, never a change: its supervisor sees it through, and the next call says what came of it."""
+    if run.standing.in_flight is not None:
+        tell(run.catalogue.say("cancelled.in_flight"))
+        run.journal.close()
+        return
+    tell(run.catalogue.say("cancelled.nothing"))
+    end_run(run, "cancelled", exits.CANCELLED)
+
+
 def _listen(run: Run, asked: Asked) -> None:
-    """Sentences and live output go to standard error; with `--json` the streamed verbs print their events."""
+    """Sentences and live output go to standard error; with `--json` the streamed verbs print their events as well."""
     shown = ""
 
     def entry(one: Entry) -> None:
         nonlocal shown
         if asked.json and asked.verb in STREAMED:
             print_line(json.dumps(_event_line(asked.verb, one.event), ensure_ascii=False))
-        elif not asked.json:
-            if isinstance(one.event, Planned) and one.event.plan.plan_hash == shown:
-                return
-            if isinstance(one.event, Planned):
-                shown = one.event.plan.plan_hash
-            for line in lines_of(one.event, run.catalogue):
-                tell(line)
+        if isinstance(one.event, Planned) and one.event.plan.plan_hash == shown:
+            return
+        if isinstance(one.event, Planned):
+            shown = one.event.plan.plan_hash
+        for line in lines_of(one.event, run.catalogue):
+            tell(line)
 
     run.journal.subscribe(entry)
-    if not asked.json:
-        run.on_line.append(lambda text: tell("    " + text))
+    run.on_line.append(lambda text: tell("    " + text))
 
 
 def _event_line(verb: str, event: AnyEvent) -> JsonObject:
@@ -121,8 +153,8 @@ async def _walk(run: Run, asked: Asked) -> Outcome:
         if _over(run, asked, step):
             continue
         outcome = await _one(run, step, asked)
-        if step == "connect":
-            _no_yes_in_production(run)
+        if step == "connect" and outcome.status == "done" and _yes_in_production(run):
+            return halted(run, SettingsError("yes_in_production"))
         if step == "rehearse" and asked.verb != "rehearse" and outcome.status == "refused":
             continue
         if step == "report" and outcome.status != "done":
@@ -155,10 +187,9 @@ async def _one(run: Run, step: str, asked: Asked) -> Outcome:
     return outcome
 
 
-def _no_yes_in_production(run: Run) -> None:
+def _yes_in_production(run: Run) -> bool:
     where = run.standing.environment
-    if run.said.yes and where is not None and where.level is Level.PRODUCTION:
-        raise SettingsError("yes_in_production")
+    return run.said.yes and where is not None and where.level is Level.PRODUCTION
 
 
 async def _answer(run: Run, asked: Asked) -> None:
@@ -177,8 +208,8 @@ def _conclude(run: Run, asked: Asked, outcome: Outcome, code: int) -> None:
         _print_plainly(run, asked, outcome, print_line)
         return
     body: JsonObject = {
-        "schema": f"diana.{asked.verb}/1", "status": outcome.status, "reason": outcome.reason, "exit": code,
-        "run": run.id,
+        "schema": f"diana.{asked.verb}/1", "status": outcome.status, "reason": outcome.reason,
+        "sentence": sentence(run, outcome), "exit": code, "run": run.id,
     } | outcome.body  # fmt: skip
     if outcome.reason == "approval_required":
         body |= _approval_required(run)
