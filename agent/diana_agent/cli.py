@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
-from diana_config.errors import DianaError
+from diana_config.errors import DianaError, SettingsError
 from diana_prompts.catalogue import Catalogue
 
 if TYPE_CHECKING:
@@ -35,35 +37,84 @@ _SETTINGS = (
     ("target", "ALIAS"), ("to", "VERSION"), ("count", "N"), ("model", "KIND"), ("model-name", "NAME"),
     ("interpreter", "PATH"), ("backup-folder", "FOLDER"),
 )  # fmt: skip
-_NUMBERS = ("timeout", "count")
+_VERBS = ("chat", "demo", *_WALKS, "approve", "report", "config", "journal")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one call of the command and return its exit code."""
-    options = _parser().parse_args(sys.argv[1:] if argv is None else argv)
+    """Run one call of the command and return its exit code; whatever goes wrong is one sentence, never a traceback."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that knows no ✓ shows a question mark
     try:
-        return _carry(options)
+        return _carry(_read(words))
     except DianaError as error:
-        return _say(error, options)
+        return _say(error, words)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except Exception as error:  # noqa: BLE001  the outermost place: a bug is a sentence and a file, for every face
+        from diana_agent.crash import crashed
+
+        return _say(crashed(error, os.environ), words)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says in a sentence of the catalogue what is wrong with a command line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise it for `main`.
+
+        Raises:
+            SettingsError: `verb_unknown`, `usage`.
+        """
+        verb = re.match(r"argument VERB: invalid choice: '([^']*)'", message)
+        if verb is not None:
+            raise SettingsError("verb_unknown", {"verb": verb[1][:40], "nearest": _nearest(verb[1], _VERBS) or "chat"})
+        raise SettingsError("usage", {"error": message[:300], "prog": self.prog})
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="diana", description="Takes you safely through database schema migrations.")
+    parser = _Parser(
+        prog="diana", description="Takes you safely through database schema migrations.", allow_abbrev=False
+    )
     parser.add_argument("--version", action="store_true", help="print the version")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB")
     common = _common()
-    for verb in ("chat", "demo", *_WALKS, "approve", "report", "config", "journal"):
-        one = verbs.add_parser(verb, parents=[common], help=_HELP[verb], description=_HELP[verb])
+    for verb in _VERBS:
+        one = verbs.add_parser(verb, parents=[common], help=_HELP[verb], description=_HELP[verb], allow_abbrev=False)
         _own(verb, one)
     for action in common._actions:
         if action.dest != "help":
             parser._add_action(action)
     return parser
+
+
+def _read(words: list[str]) -> argparse.Namespace:
+    """The arguments; no flag may be shortened, and one that there is not is named with the nearest.
+
+    Raises:
+        SettingsError: `flag_unknown`, `flag_unknown_near`, `usage`, `verb_unknown`.
+    """
+    parser = _parser()
+    options, left = parser.parse_known_args(words)
+    if not left:
+        return options
+    flag = next((word for word in left if word.startswith("-")), "")
+    if not flag:
+        raise SettingsError("usage", {"error": f"unrecognized: {left[0][:80]}", "prog": parser.prog})
+    said = flag.lstrip("-").partition("=")[0][:40]
+    near = _nearest(said, tuple(name.lstrip("-") for name in parser._option_string_actions))
+    fields = {"flag": said, "nearest": near} if near else {"flag": said}
+    raise SettingsError("flag_unknown_near" if near else "flag_unknown", fields)
+
+
+def _nearest(word: str, known: tuple[str, ...]) -> str:
+    import difflib
+
+    return next(iter(difflib.get_close_matches(word[:80], known, 1, 0.6)), "")
 
 
 _HELP = {
@@ -80,12 +131,11 @@ _HELP = {
 }  # fmt: skip
 
 
-def _common() -> argparse.ArgumentParser:
-    common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+def _common() -> _Parser:
+    common = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
     common.add_argument("--project", metavar="PATH", help="the project's folder (default: here)")
     for name, shape in _SETTINGS:
-        kind = {"timeout": float, "count": int}.get(name, str)
-        common.add_argument(f"--{name}", metavar=shape, type=kind)
+        common.add_argument(f"--{name}", metavar=shape)
     common.add_argument("--skip-backup", action="store_true", help="no backup (asks; refused where it must not be)")
     common.add_argument("--skip-rehearsal", action="store_true", help="do not rehearse before the run")
     common.add_argument("--no-rollback", action="store_true", help="do not take back a failed run by itself")
@@ -220,17 +270,22 @@ def _json(options: argparse.Namespace) -> bool:
     return bool(getattr(options, "json", False))
 
 
-def _say(error: DianaError, options: argparse.Namespace) -> int:
+def _say(error: DianaError, words: list[str]) -> int:
+    """The failure as a sentence on standard error, with `--json` as an object as well; returns the exit code."""
     from diana_agent.exits import exit_code
     from diana_agent.sentences import refusal
 
-    catalogue = Catalogue(str(getattr(options, "language", "en")))
-    words = refusal(error.code, error.fields, catalogue)
+    given = words.index("--language") + 1 if "--language" in words else 0
+    catalogue = Catalogue(words[given] if 0 < given < len(words) else "en")
+    said = refusal(error.code, error.fields, catalogue)
     code = exit_code(error)
-    if _json(options):
+    if "--json" in words:
         import json
 
-        sys.stdout.write(json.dumps({"schema": f"diana.{options.verb or 'chat'}/1", "status": "halted",
-                                     "reason": error.code, "sentence": words, "exit": code}) + "\n")  # fmt: skip
-    sys.stderr.write(f"diana: {words}\n")
+        from diana_agent.headless import STREAMED, print_line
+
+        verb = next((word for word in words if word in _VERBS), "chat")
+        body = {"schema": f"diana.{verb}/1", "status": "halted", "reason": error.code, "sentence": said, "exit": code}
+        print_line(json.dumps(body | ({"event": "summary"} if verb in STREAMED else {}), ensure_ascii=False))
+    sys.stderr.write(f"diana: {said}\n")
     return code
