@@ -1,0 +1,365 @@
+"""The real `diana`, started as a process, on projects and databases of a test's own; every call is judged on sight."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from diana_agent.models.base import JsonValue
+from servers import PgDatabase, PgServer
+
+COMMAND = Path(sys.executable).with_name("diana")
+LIMIT_S = 120.0
+PATH = "/usr/local/bin:/usr/bin:/bin"
+STREAMED = ("backup", "rehearse", "migrate", "rollback", "restore")
+_TERMINAL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+class Node:
+    """A place in a JSON document: `answer["plan"]["pending"][0] == ...`; what is not there equals nothing."""
+
+    def __init__(self, value: JsonValue, way: str = "") -> None:
+        self.value = value
+        self._way = way
+
+    def __getitem__(self, key: str | int) -> Node:
+        way = f"{self._way}[{key!r}]"
+        if isinstance(self.value, Mapping) and isinstance(key, str):
+            assert key in self.value, f"{way} is not there; there is {sorted(self.value)}"
+            return Node(self.value[key], way)
+        assert isinstance(self.value, list), f"{self._way} holds nothing: {self.value!r}"
+        assert isinstance(key, int)
+        return Node(self.value[key], way)
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(self.value, (Mapping, list, str)) and key in self.value  # pyright: ignore[reportOperatorIssue]  # any key may be looked for
+
+    def __iter__(self) -> Iterator[Node]:
+        assert isinstance(self.value, list), f"{self._way} is no list: {self.value!r}"
+        return iter([Node(one, f"{self._way}[{place}]") for place, one in enumerate(self.value)])
+
+    def __len__(self) -> int:
+        assert isinstance(self.value, (Mapping, list, str))
+        return len(self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return self.value == (other.value if isinstance(other, Node) else other)
+
+    def __hash__(self) -> int:
+        return hash(json.dumps(self.value))
+
+    def __repr__(self) -> str:
+        return f"{self._way or 'document'} = {json.dumps(self.value, ensure_ascii=False)[:600]}"
+
+    @property
+    def text(self) -> str:
+        assert isinstance(self.value, str), f"{self!r} is no text"
+        return self.value
+
+    @property
+    def number(self) -> float:
+        assert isinstance(self.value, int | float), f"{self!r} is no number"
+        return self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a call ended, and what it printed where."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[Node]:
+        """Each line of standard output as JSON."""
+        return [Node(json.loads(line)) for line in self.out.splitlines()]
+
+    @property
+    def summary(self) -> Node:
+        """The one object of a verb, or the last line of a streamed one."""
+        assert self.out, f"nothing on standard output; standard error: {self.err}"
+        return self.lines[-1]
+
+    def events(self, kind: str) -> list[Node]:
+        """The data of a streamed verb's events of one kind."""
+        return [line["data"] for line in self.lines if line["event"] == kind]
+
+    def __str__(self) -> str:
+        return f"exit {self.code}\nstdout: {self.out[-3000:]}\nstderr: {self.err[-3000:]}"
+
+
+@dataclass
+class Walker:
+    """One person on one machine: a home of their own, settings, and words that must never be seen anywhere."""
+
+    folder: Path
+    temporary: Path
+    """What `TMPDIR` names: everything that is left there can be looked through."""
+    environ: dict[str, str] = field(default_factory=dict[str, str])
+    secrets: list[str] = field(default_factory=list[str])
+
+    def __post_init__(self) -> None:
+        """Make the home, which others may pass through: a scratch server of root's runs as somebody else."""
+        self.home.mkdir(mode=0o711, parents=True, exist_ok=True)
+
+    @property
+    def home(self) -> Path:
+        return self.folder / "home"
+
+    @property
+    def state(self) -> Path:
+        return self.home / ".local/state/diana"
+
+    @property
+    def backups(self) -> Path:
+        return self.home / ".local/share/diana/backups"
+
+    @property
+    def settings(self) -> Path:
+        return self.home / ".config/diana/diana.toml"
+
+    def say(self, text: str) -> None:
+        """Write the person's own settings file."""
+        self.settings.parent.mkdir(parents=True, exist_ok=True)
+        self.settings.write_text(text)
+        self.settings.chmod(0o600)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the process gets: nothing of the developer's own."""
+        own = {"HOME": str(self.home), "PATH": PATH, "LANG": "C.UTF-8", "TMPDIR": str(self.temporary), "TERM": "dumb"}
+        return own | self.environ
+
+    def start(self, project: Path, *words: str) -> subprocess.Popen[bytes]:
+        """Start a call and leave it running."""
+        return subprocess.Popen(
+            [str(COMMAND), *words, "--project", str(project)], env=self.environment, cwd=self.folder,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+        )  # fmt: skip
+
+    def diana(self, project: Path, *words: str) -> Result:
+        """Call the command and wait: nobody is there to answer."""
+        return self.finish(self.start(project, *words), words)
+
+    def finish(self, process: subprocess.Popen[bytes], words: tuple[str, ...]) -> Result:
+        """Wait for a call, and judge what must be so for every call."""
+        try:
+            out, err = process.communicate(timeout=LIMIT_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            out, err = process.communicate()
+            raise AssertionError(f"diana {words} did not end: {out[-2000:]!r} {err[-2000:]!r}") from None
+        result = Result(process.returncode, out.decode(), err.decode())
+        self._judge(result, words)
+        return result
+
+    def _judge(self, result: Result, words: tuple[str, ...]) -> None:
+        """Data on one stream and sentences on the other, no traceback, no control bytes, no secret (every call)."""
+        for name, text in (("stdout", result.out), ("stderr", result.err)):
+            assert "Traceback" not in text, result
+            assert not _TERMINAL.search(text.replace("\t", "")), f"control bytes on {name}: {text!r}"
+            for secret in self.secrets:
+                assert secret not in text, f"a secret on {name}: {text}"
+        if "--json" in words:
+            for line in result.lines:
+                assert line["schema"] == f"diana.{words[0]}/1"
+            if words[0] not in STREAMED:
+                assert len(result.lines) == 1, result
+            if words[0] not in ("ask", "report") or result.code:
+                assert result.summary["exit"] == result.code, result
+        assert '{"' not in result.err, result
+
+    def leaks(self, *folders: Path) -> list[str]:
+        """Every file below the home, the temporary folder and `folders` that holds one of the secrets."""
+        found: list[str] = []
+        for folder in (self.home, self.temporary, *folders):
+            for path in folder.rglob("*"):
+                with suppress(OSError):
+                    if path.is_file() and any(secret.encode() in path.read_bytes() for secret in self.secrets):
+                        found.append(str(path))
+        return found
+
+    def journals(self) -> list[Path]:
+        """The journals so far, oldest first."""
+        return sorted((self.state / "runs").glob("*.jsonl"))
+
+    def kinds(self, run: Node | str) -> list[str]:
+        """The kinds of a run's events, in order."""
+        path = self.state / "runs" / f"{run if isinstance(run, str) else run.text}.jsonl"
+        return [Node(json.loads(line))["event"]["kind"].text for line in path.read_text().splitlines()]
+
+
+INI = """\
+[alembic]
+script_location = %(here)s/migrations
+path_separator = os
+sqlalchemy.url = {url}
+
+[loggers]
+keys = root,alembic
+[handlers]
+keys = console
+[formatters]
+keys =
+[logger_root]
+level = WARNING
+handlers = console
+[logger_alembic]
+level = INFO
+handlers =
+qualname = alembic
+[handler_console]
+class = StreamHandler
+args = (sys.stderr,)
+"""
+ENV = """\
+{head}
+from logging.config import fileConfig
+from alembic import context
+from sqlalchemy import create_engine, pool
+
+config = context.config
+fileConfig(config.config_file_name)
+if context.is_offline_mode():
+    context.configure(url=config.get_main_option("sqlalchemy.url"), literal_binds=True)
+    with context.begin_transaction():
+        context.run_migrations()
+else:
+    with {engine}.connect() as connection:
+        context.configure(connection=connection{options})
+        with context.begin_transaction():
+            context.run_migrations()
+"""
+STOCK_ENGINE = 'create_engine(config.get_main_option("sqlalchemy.url"), poolclass=pool.NullPool)'
+MIGRATION = '''\
+"""{words}"""
+import sqlalchemy as sa
+from alembic import op
+
+revision = "{name}"
+down_revision = {parent!r}
+
+
+def upgrade():
+{up}
+
+
+def downgrade():
+{down}
+'''
+
+
+def migration(name: str, parent: str | None, up: str, down: str = "pass", words: str = "") -> str:
+    """The text of a migration file."""
+    bodies = ["\n".join(f"    {line}" for line in text.splitlines()) for text in (up, down)]
+    return MIGRATION.format(
+        words=words or f"{name} does its part", name=name, parent=parent, up=bodies[0], down=bodies[1]
+    )
+
+
+BASE = "1a0000000001"
+BASE_SQL = (
+    "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL CONSTRAINT alembic_version_pkc PRIMARY KEY)",
+    f"INSERT INTO alembic_version VALUES ('{BASE}')",
+    "CREATE TABLE customer (id INTEGER NOT NULL PRIMARY KEY, email VARCHAR(200) NOT NULL, legacy VARCHAR(20))",
+    "CREATE TABLE orders (id INTEGER NOT NULL PRIMARY KEY, customer_id INTEGER NOT NULL REFERENCES customer (id), "
+    "total INTEGER NOT NULL)",
+    "CREATE TABLE audit_log (id INTEGER NOT NULL PRIMARY KEY, message TEXT)",
+    *(f"INSERT INTO customer VALUES ({n}, 'c{n}@example.org', 'L{n}')" for n in range(1, 21)),
+    *(f"INSERT INTO orders VALUES ({n}, {n % 20 + 1}, {n * 10})" for n in range(1, 41)),
+    *(f"INSERT INTO audit_log VALUES ({n}, 'm{n}')" for n in range(1, 6)),
+)
+"""The shop as the first migration left it, with rows: 20 customers, 40 orders, 5 lines of a log."""
+
+FIRST = migration(BASE, None, "raise RuntimeError('applied long ago')")
+ADD = migration(
+    "2b0000000002", BASE, 'op.add_column("customer", sa.Column("points", sa.Integer))',
+    'op.drop_column("customer", "points")', "add customer.points",
+)  # fmt: skip
+DROP = migration(
+    "3c0000000003", "2b0000000002", 'op.drop_column("customer", "legacy")\nop.drop_table("audit_log")',
+    'op.create_table("audit_log", sa.Column("id", sa.Integer, primary_key=True), sa.Column("message", sa.Text))\n'
+    'op.add_column("customer", sa.Column("legacy", sa.String(20)))',
+    "drop customer.legacy and audit_log",
+)  # fmt: skip
+HEAD = "3c0000000003"
+FAILING = migration(
+    "3c0000000003", "2b0000000002",
+    'op.create_table("half", sa.Column("id", sa.Integer, primary_key=True))\n'
+    'op.execute("INSERT INTO half VALUES (1)")\nop.execute("INSERT INTO nowhere VALUES (1)")',
+    'op.drop_table("half")', "fails half-way",
+)  # fmt: skip
+
+
+def project(
+    folder: Path, url: str, *versions: str, engine: str = STOCK_ENGINE, head: str = "", options: str = ""
+) -> Path:
+    """Write an Alembic project whose first version is `FIRST`; `versions` are ADD and DROP unless given."""
+    written = {
+        "alembic.ini": INI.format(url=url.replace("%", "%%")),
+        "migrations/env.py": ENV.format(head=head, engine=engine, options=options),
+    }
+    for number, text in enumerate((FIRST, *(versions or (ADD, DROP))), 1):
+        written[f"migrations/versions/{number:04d}.py"] = text
+    for name, text in written.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return folder
+
+
+def sqlite_shop(path: Path, *more: str) -> Path:
+    """The shop as a SQLite file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(path)) as connection:
+        for statement in (*BASE_SQL, *more):
+            connection.execute(statement)
+        connection.commit()
+    return path
+
+
+def pg_shop(database: PgDatabase) -> PgDatabase:
+    """The shop on the server."""
+    database.execute(";".join(BASE_SQL))
+    return database
+
+
+def dump(path: Path) -> list[str]:
+    """A SQLite database's schema and rows as text, looked at without Diana."""
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        return list(connection.iterdump())
+
+
+def rows(path: Path, sql: str) -> list[tuple[str | int | float | bytes | None, ...]]:
+    """A statement's rows from a SQLite file."""
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def pg_dump(database: PgDatabase) -> str:
+    """A PostgreSQL database's schema and rows as text, by the server's own program, looked at without Diana."""
+    done = subprocess.run(
+        [str(Path(database.server.bin) / "pg_dump"), "--no-owner", "--restrict-key=tests", "-h", database.host, "-p",
+         str(database.port), "-U", database.user, database.name],
+        env={"PATH": PATH, "PGPASSWORD": database.password}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return done.stdout
+
+
+def person_of(server: PgServer, **levels: str) -> str:
+    """A settings file that names databases of a server on loopback, by level, with a copy elsewhere for production."""
+    tables = [
+        f'[environments.{name}]\nlevel = "{level}"\nhosts = ["{server.host}"]\ndatabases = ["{name}"]\n'
+        for name, level in levels.items()
+    ]
+    return "".join(tables)
