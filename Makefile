@@ -1,5 +1,5 @@
 # Two commands on a machine with Python 3.11 and make: `make demo` and `make test`. Everything else is for developers.
-.PHONY: setup demo test test-all lint fuzz soak bench evals faults clean
+.PHONY: setup demo test lint fuzz bench clean
 
 PYTHON ?= python3
 TOOLS  := .cache/tools
@@ -23,9 +23,6 @@ demo: setup
 test: setup lint
 	.venv/bin/python -m pytest -n auto --dist loadgroup $(ARGS)
 
-test-all: setup lint
-	DIANA_TEST_ALL=1 .venv/bin/python -m pytest -n auto --dist loadgroup $(ARGS)
-
 lint: setup
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
@@ -33,7 +30,7 @@ lint: setup
 	.venv/bin/pyright
 
 fuzz: setup
-	DIANA_STEPS=100000 .venv/bin/python -m pytest tests/guard -k property -p no:randomly --timeout 86400 $(ARGS)
+	DIANA_STEPS=100000 .venv/bin/python -m pytest tests/guard -k property --timeout 86400 $(ARGS)
 
 bench: setup
 	.venv/bin/python tests/bench/first_frame.py
