@@ -45,15 +45,13 @@ def _put(path: Path, text: str) -> None:
 
 
 def _supervise(folder: Path, spec: Spec) -> Exit:
-    started = time.monotonic()
-    owner = pwd.getpwnam(spec["as_user"]) if spec["as_user"] else None
+    started, owner = time.monotonic(), pwd.getpwnam(spec["as_user"]) if spec["as_user"] else None
     with (folder / "output.log").open("wb", buffering=0) as log:
         os.fchmod(log.fileno(), 0o600)
         try:
             child = subprocess.Popen(
                 spec["argv"], cwd=spec["cwd"], env=spec["env"], stdin=subprocess.PIPE, stdout=log, stderr=log,
-                start_new_session=True, user=owner.pw_uid if owner else None, group=owner.pw_gid if owner else None,
-                extra_groups=() if owner else None,
+                start_new_session=True, user=owner and owner.pw_uid, group=owner and owner.pw_gid, extra_groups=owner and (),
             )  # fmt: skip
         except OSError as error:
             log.write(f"{spec['argv'][0]}: {error.strerror}\n".encode())
