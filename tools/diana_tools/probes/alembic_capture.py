@@ -4,6 +4,7 @@ import re
 import time
 from pathlib import Path
 
+# Stands for statements that were not kept; no reader of SQL takes it for one, so the migration stays unread.
 UNCAPTURED = "DIANA_UNCAPTURED_STATEMENTS"
 _LONGEST = 20_000
 _MOST = 2_000
@@ -48,7 +49,9 @@ class Recorder:
         sql = _STRING.sub(lambda found: found.group() if found.group().strip("'") in self.source else "'…'", sql)
         if _ROWS.match(sql):
             sql = _NUMBER.sub(lambda found: found.group() if found.group() in self.source else "0", sql)
-        return sql.strip()
+        sql = sql.strip()
+        # A comment at the very end must not swallow what is written behind the statement.
+        return sql + "\n" if "--" in sql.rpartition("\n")[2] else sql
 
     def watch_sqlalchemy(self):
         """Record what runs through SQLAlchemy, on any engine."""
