@@ -13,7 +13,7 @@ from diana_tools.analysis.sql.known import harmless
 from diana_tools.analysis.statement import Action, Gap, Reading, Statement
 from diana_tools.analysis.succession import apply
 
-_MOST_STATEMENTS = 20_000
+_MOST_STATEMENTS = 10_000
 _MOST_SIGHTINGS = 2_000
 _DEEPEST_CALL = 3
 _VERSION_COLUMN = "version_num"
@@ -61,7 +61,8 @@ class Examination:
             self.gaps.append(Gap(sighting.statement.line, "AC004.too_many"))
         if len(self.seen) <= _MOST_SIGHTINGS:
             self.seen.append((rule, sighting))
-        if (rule.loses if sighting.loses is None else sighting.loses) and rule.id.startswith("DL"):
+        loses = rule.loses if sighting.loses is None else sighting.loses
+        if loses and rule.id.startswith("DL") and len(self.scene.losses) < _MOST_SIGHTINGS:
             self.scene.losses.append(replace(sighting, kind=sighting.kind or rule.kind))
 
     def _pass_on(self, statement: Statement) -> None:
@@ -70,6 +71,8 @@ class Examination:
             holder = self.ledger.table(statement.table)
             columns = frozenset(holder.columns) if holder is not None else frozenset[str]()
             self.scene.dropped[self.ledger.key(statement.table)] = columns
+        if statement.kind == "pragma":
+            self.scene.switches[statement.name] = statement.action
         if statement.action is Action.DROP_COLUMN:
             self._copy_is_now_the_only_one(statement)
         apply(self.ledger, statement)

@@ -46,8 +46,10 @@ class Ledger:
         self.copied: dict[tuple[str, str], str] = {}
         self.routines: dict[str, Reading] = {}
         self.path = ""
+        self._there: set[str] = set()
         for table in live.tables if live is not None else ():
             columns = {self.key(c.name): Held(c.name, c.type, required=not c.nullable) for c in table.columns}
+            self._there.add(self.key(table.name).rpartition(".")[2])
             self.tables[self.key(table.name)] = Holder(
                 table.name, columns, list(table.keys), complete=bool(table.columns)
             )
@@ -80,8 +82,7 @@ class Ledger:
 
     def _elsewhere(self, table: str) -> bool:
         """Whether some schema has a table of this name: a search path may lead there."""
-        last = "." + self.key(table).rpartition(".")[2]
-        return any(key.endswith(last) or key == last[1:] for key in self.tables)
+        return self.key(table).rpartition(".")[2] in self._there
 
     def spares_column(self, table: str, column: str) -> bool:
         """Whether a column holds nothing from before."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from diana_tools.analysis.ledger import Held, Ledger
 from diana_tools.analysis.statement import Action, Column, Statement, Where
 
+_MOST_COPIES = 4
 _SPOILING = frozenset({Action.DELETE, Action.TRUNCATE, Action.DROP_TABLE, Action.DROP_COLUMN, Action.UPDATE})
 
 
@@ -29,14 +30,22 @@ class Rebuild:
 
 def rebuilds(statements: Sequence[Statement], ledger: Ledger) -> dict[int, Rebuild]:
     """All rebuilds of one migration, by the place where the old table is dropped."""
+    copies: dict[str, list[int]] = {}
+    renames: dict[tuple[str, str], list[int]] = {}
     found: dict[int, Rebuild] = {}
-    copies = [(place, s) for place, s in enumerate(statements) if _copies(s)]
+    for place, statement in enumerate(statements):
+        if _copies(statement):
+            copies.setdefault(ledger.key(statement.reads), []).append(place)
+        elif statement.action is Action.RENAME_TABLE:
+            renames.setdefault((ledger.key(statement.table), ledger.key(statement.name)), []).append(place)
     for place, statement in enumerate(statements):
         if statement.action is Action.DROP_TABLE and not statement.conditional:
-            for copied, copy in copies:
-                made = _rebuild(statements, ledger, copied, copy, place)
-                if made is not None:
-                    found[place] = made
+            old = ledger.key(statement.table)
+            for copied in copies.get(old, [])[-_MOST_COPIES:]:
+                new = ledger.key(statements[copied].table)
+                for rename in renames.get((new, old), [])[-_MOST_COPIES:]:
+                    if (made := _rebuild(statements, ledger, (copied, place, rename))) is not None:
+                        found[place] = made
     return found
 
 
@@ -45,23 +54,15 @@ def _copies(statement: Statement) -> bool:
     return sure and statement.complete and statement.action in (Action.INSERT, Action.CREATE_TABLE)
 
 
-def _rebuild(
-    statements: Sequence[Statement], ledger: Ledger, copied: int, copy: Statement, drop: int
-) -> Rebuild | None:
-    old, new = ledger.key(copy.reads), ledger.key(copy.table)
-    if copied > drop or ledger.key(statements[drop].table) != old:
+def _rebuild(statements: Sequence[Statement], ledger: Ledger, places: tuple[int, int, int]) -> Rebuild | None:
+    """A copy, a drop and a rename make a rebuild if they come in one of the two orders that work."""
+    copied, drop, rename = places
+    forward, backward = copied < drop < rename, rename < copied < drop
+    copy = statements[copied]
+    end = rename if forward else drop
+    if not (forward or backward) or _spoilt(statements[copied + 1 : end], ledger, ledger.key(copy.table)):
         return None
-    renames = [(place, s) for place, s in enumerate(statements) if s.action is Action.RENAME_TABLE]
-    for place, rename in renames:
-        forward = place > drop and ledger.key(rename.table) == new and ledger.key(rename.name) == old
-        backward = place < copied and ledger.key(rename.table) == new and ledger.key(rename.name) == old
-        if forward or backward:
-            end = place if forward else drop
-            if _spoilt(statements[copied + 1 : end], ledger, new):
-                return None
-            table = copy.reads if forward else copy.table
-            return Rebuild(table, copy.reads, copy.table, copy, drop, (place,))
-    return None
+    return Rebuild(copy.reads if forward else copy.table, copy.reads, copy.table, copy, drop, (rename,))
 
 
 def _spoilt(between: Sequence[Statement], ledger: Ledger, new: str) -> bool:

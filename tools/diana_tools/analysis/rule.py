@@ -10,7 +10,7 @@ from pkgutil import iter_modules
 
 from diana_tools.analysis.ledger import Ledger
 from diana_tools.analysis.python.reader import WayBack
-from diana_tools.analysis.statement import Statement
+from diana_tools.analysis.statement import Action, Statement
 
 BLOCKED, TYPED, WARNING, INFORMATION = "B", "T", "W", "I"
 
@@ -34,7 +34,7 @@ class Scene:
 
     `way_back` is None where the language has no downgrade. `unread`: a part of the migration could not be read.
     `losses` are the sightings so far that lose data; `dropped` the keys of tables with data that this migration
-    dropped, with the keys of their columns.
+    dropped, with the keys of their columns; `switches` how its pragmas stand by now.
     """
 
     dialect: str
@@ -45,6 +45,7 @@ class Scene:
     python: bool
     place: int = 0
     unread: bool = False
+    switches: dict[str, Action] = field(default_factory=dict[str, Action])
     losses: list[Sighting] = field(default_factory=list[Sighting])
     dropped: dict[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
 

@@ -63,6 +63,8 @@ def names(value: Value | None) -> tuple[str, ...]:
             found.append(option.name)
         elif isinstance(option, Text) and not option.holes:
             found.append(option.text)
+        elif isinstance(option, Class) and option.table:
+            found.append(option.table)
         else:
             found.append(UNKNOWN)
     return tuple(dict.fromkeys(found))

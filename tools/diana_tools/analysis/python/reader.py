@@ -6,10 +6,11 @@ import ast
 import warnings
 from dataclasses import dataclass, replace
 
+from diana_tools.analysis.python.definitions import inline
 from diana_tools.analysis.python.expressions import evaluate
 from diana_tools.analysis.python.run import Run, TooMuch
 from diana_tools.analysis.python.values import Arguments, Function, Scope
-from diana_tools.analysis.python.walk import block, inline
+from diana_tools.analysis.python.walk import block
 from diana_tools.analysis.statement import LARGEST_FILE, Gap, Reading
 
 _FUNCTIONS = {"up": "upgrade", "down": "downgrade"}
@@ -29,7 +30,7 @@ def read_alembic(text: str, dialect: str, direction: str) -> Reading:
         tree = _parse(text)
     except _Unreadable as error:
         return Reading((), (Gap(1, error.why),))
-    run = Run(dialect, text.splitlines(), evaluate, inline)
+    run = Run(dialect, text.splitlines(), evaluate, inline, block)
     try:
         _follow(run, tree, _FUNCTIONS[direction])
     except TooMuch:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from enum import Enum
 
 from diana_tools.analysis.python.values import Arguments, Function, Scope, Text, Value
 from diana_tools.analysis.sql.plpgsql import HOLE
@@ -25,7 +26,19 @@ _ADDING = frozenset(
         Action.DROP_INDEX, Action.DROP_CONSTRAINT, Action.REBUILD,
     }
 )  # fmt: skip
+
+
+class Flow(Enum):
+    """How a block of statements ended."""
+
+    NEXT = "next"
+    RETURN = "return"
+    BREAK = "break"
+    CONTINUE = "continue"
+
+
 Evaluate = Callable[["Run", ast.expr, Scope], Value]
+Block = Callable[["Run", Sequence[ast.stmt], Scope], Flow]
 Inline = Callable[["Run", Function, Arguments], Value]
 
 
@@ -46,6 +59,7 @@ class Run:
     lines: list[str]
     evaluate: Evaluate
     inline: Inline
+    block: Block
     found: Collected = field(default_factory=Collected)
     unsure: int = 0
     loops: int = 0

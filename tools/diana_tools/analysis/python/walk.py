@@ -4,48 +4,28 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
-from enum import Enum
 from typing import TypeVar
 
+from diana_tools.analysis.python import definitions
 from diana_tools.analysis.python.answers import either, options, truth
+from diana_tools.analysis.python.definitions import RESULT
 from diana_tools.analysis.python.expressions import assign, evaluate, iterated
 from diana_tools.analysis.python.operations import rebuild
-from diana_tools.analysis.python.run import DEEPEST_CALL, Run
+from diana_tools.analysis.python.run import Flow, Run
 from diana_tools.analysis.python.strings import added
 from diana_tools.analysis.python.values import (
     DATA,
     NONE,
-    Arguments,
     Batch,
     Choice,
-    Class,
     Context,
-    Function,
-    Imported,
     Items,
     Pairs,
     Plain,
     Scope,
     Text,
-    Unknown,
     Value,
 )
-
-_DECORATORS = ("builtins.", "functools.", "contextlib.")
-
-
-class Flow(Enum):
-    """How a block ended."""
-
-    NEXT = "next"
-    RETURN = "return"
-    BREAK = "break"
-    CONTINUE = "continue"
-
-
-_MOST_AGAIN = 2
-_RESULT = "return"
-"""Where a function's scope keeps what it returns; no identifier, so that no name can meet it."""
 
 
 def block(run: Run, body: Sequence[ast.stmt], scope: Scope) -> Flow:
@@ -106,7 +86,7 @@ def _augmented(run: Run, node: ast.AugAssign, scope: Scope) -> Flow:
 
 def _return(run: Run, node: ast.Return, scope: Scope) -> Flow:
     value = evaluate(run, node.value, scope) if node.value is not None else NONE
-    scope.names[_RESULT] = either(scope.names[_RESULT], value) if _RESULT in scope.names else value
+    scope.names[RESULT] = either(scope.names[RESULT], value) if RESULT in scope.names else value
     return Flow.RETURN
 
 
@@ -145,8 +125,8 @@ def _branches(run: Run, bodies: Sequence[Sequence[ast.stmt]], scope: Scope) -> F
         flows.append(flow)
         if flow is Flow.NEXT:
             ends.append(scope.names)
-        elif _RESULT in scope.names:
-            before[_RESULT] = _merged(before, scope.names, _RESULT)
+        elif RESULT in scope.names:
+            before[RESULT] = _merged(before, scope.names, RESULT)
     if not ends:
         scope.names = before
         return flows[0] if len(set(flows)) == 1 else Flow.RETURN
@@ -154,15 +134,15 @@ def _branches(run: Run, bodies: Sequence[Sequence[ast.stmt]], scope: Scope) -> F
     for other in ends[1:]:
         for key in scope.names.keys() | other.keys():
             scope.names[key] = _merged(scope.names, other, key)
-    if _RESULT in before:
-        scope.names[_RESULT] = _merged(scope.names, before, _RESULT)
+    if RESULT in before:
+        scope.names[RESULT] = _merged(scope.names, before, RESULT)
     return Flow.NEXT
 
 
 def _merged(first: dict[str, Value], second: dict[str, Value], key: str) -> Value:
     if key in first and key in second:
         return either(first[key], second[key])
-    return either(first.get(key, DATA), second.get(key, DATA)) if key != _RESULT else first.get(key) or second[key]
+    return either(first.get(key, DATA), second.get(key, DATA)) if key != RESULT else first.get(key) or second[key]
 
 
 def _for(run: Run, node: ast.For | ast.AsyncFor, scope: Scope) -> Flow:
@@ -252,111 +232,9 @@ def _with(run: Run, node: ast.With | ast.AsyncWith, scope: Scope) -> Flow:
     return flow
 
 
-def _define(run: Run, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope) -> Flow:
-    """A decorator that nobody knows may replace the function by anything."""
-    foreign = False
-    for decorator in node.decorator_list:
-        made = evaluate(run, decorator, scope)
-        known = isinstance(made, Imported) and made.path.startswith(_DECORATORS)
-        foreign = foreign or not known
-    scope.names[node.name] = Unknown(foreign=True) if foreign else Function(node, scope)
-    if foreign:
-        with run.maybe():
-            run.inline(run, Function(node, scope), Arguments(loose=True))
-    return Flow.NEXT
-
-
-def _class(run: Run, node: ast.ClassDef, scope: Scope) -> Flow:
-    """A class: what its body assigns is looked at, its methods are not followed."""
-    inner = Scope(outer=scope)
-    bases = [evaluate(run, base, scope) for base in node.bases]
-    block(run, [part for part in node.body if isinstance(part, (ast.Assign, ast.AnnAssign, ast.Expr))], inner)
-    enum = any(isinstance(base, Imported) and base.last.endswith(("Enum", "Flag")) for base in bases)
-    table = inner.names.get("__tablename__")
-    members = tuple(key for key in inner.names if not key.startswith("_"))
-    scope.names[node.name] = Class(node.name, table.text if isinstance(table, Text) else "", members, enum)
-    return Flow.NEXT
-
-
-def _import(_run: Run, node: ast.Import, scope: Scope) -> Flow:
-    for alias in node.names:
-        path = alias.name if alias.asname else alias.name.partition(".")[0]
-        scope.names[alias.asname or path] = Imported(path)
-    return Flow.NEXT
-
-
-def _import_from(_run: Run, node: ast.ImportFrom, scope: Scope) -> Flow:
-    module = "." * node.level + (node.module or "")
-    for alias in node.names:
-        scope.names[alias.asname or alias.name] = Imported(f"{module}.{alias.name}")
-    return Flow.NEXT
-
-
 def _match(run: Run, node: ast.Match, scope: Scope) -> Flow:
     evaluate(run, node.subject, scope)
     return _branches(run, [case.body for case in node.cases] + [[]], scope)
-
-
-def _delete(_run: Run, node: ast.Delete, scope: Scope) -> Flow:
-    for target in node.targets:
-        if isinstance(target, ast.Name):
-            scope.names.pop(target.id, None)
-    return Flow.NEXT
-
-
-def _global(_run: Run, node: ast.Global | ast.Nonlocal, scope: Scope) -> Flow:
-    """What a function may change from inside is known nowhere."""
-    holder: Scope | None = scope
-    while holder is not None:
-        for name in node.names:
-            if name in holder.names or holder.outer is None:
-                holder.names[name] = DATA
-        holder = holder.outer
-    return Flow.NEXT
-
-
-def inline(run: Run, function: Function, given: Arguments) -> Value:
-    """Follow a call of a function of the same file; what it returns."""
-    again = sum(node is function.node for node in run.following)
-    if again > _MOST_AGAIN:
-        # Already followed with arguments that may be anything: that covers this call as well.
-        return DATA
-    if len(run.following) >= DEEPEST_CALL:
-        run.gap("AC002.too_deep", function.node)
-        return DATA
-    scope = Scope(outer=function.scope)
-    _bind(run, function, Arguments(loose=True) if again == _MOST_AGAIN else given, scope)
-    run.following.append(function.node)
-    try:
-        if isinstance(function.node, ast.Lambda):
-            return evaluate(run, function.node.body, scope)
-        block(run, function.node.body, scope)
-        return scope.names.get(_RESULT, NONE)
-    finally:
-        run.following.pop()
-
-
-def _bind(run: Run, function: Function, given: Arguments, scope: Scope) -> None:
-    arguments = function.node.args
-    places = [*arguments.posonlyargs, *arguments.args]
-    defaults: list[ast.expr | None] = [None] * (len(places) - len(arguments.defaults)) + list(arguments.defaults)
-    for index, (parameter, default) in enumerate(zip(places, defaults, strict=True)):
-        value = given.get(index, parameter.arg)
-        scope.names[parameter.arg] = value or _default(run, default, function, given)
-    for parameter, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
-        value = given.get(-1, parameter.arg)
-        scope.names[parameter.arg] = value or _default(run, default, function, given)
-    if arguments.vararg is not None:
-        rest = Items(given.positional[len(places) :], not given.loose)
-        scope.names[arguments.vararg.arg] = rest
-    if arguments.kwarg is not None:
-        scope.names[arguments.kwarg.arg] = DATA
-
-
-def _default(run: Run, default: ast.expr | None, function: Function, given: Arguments) -> Value:
-    if default is None or given.loose:
-        return DATA
-    return evaluate(run, default, function.scope)
 
 
 _Follow = Callable[[Run, ast.stmt, Scope], Flow]
@@ -389,14 +267,14 @@ _STATEMENTS: dict[type[ast.stmt], _Follow] = dict(
         _on(ast.TryStar, _try),
         _on(ast.With, _with),
         _on(ast.AsyncWith, _with),
-        _on(ast.FunctionDef, _define),
-        _on(ast.AsyncFunctionDef, _define),
-        _on(ast.ClassDef, _class),
-        _on(ast.Import, _import),
-        _on(ast.ImportFrom, _import_from),
+        _on(ast.FunctionDef, definitions.define),
+        _on(ast.AsyncFunctionDef, definitions.define),
+        _on(ast.ClassDef, definitions.class_),
+        _on(ast.Import, definitions.import_),
+        _on(ast.ImportFrom, definitions.import_from),
         _on(ast.Match, _match),
-        _on(ast.Delete, _delete),
-        _on(ast.Global, _global),
-        _on(ast.Nonlocal, _global),
+        _on(ast.Delete, definitions.delete),
+        _on(ast.Global, definitions.global_),
+        _on(ast.Nonlocal, definitions.global_),
     )
 )

@@ -11,6 +11,8 @@ from diana_tools.analysis.types import lossy, parse_type
 
 def _see(statement: Statement, scene: Scene) -> Iterable[Sighting]:
     ledger = scene.ledger
+    if statement.action is Action.REBUILD and statement.columns:
+        yield from _left_out(statement, scene)
     if statement.action is not Action.DROP_COLUMN or ledger.spares_column(statement.table, statement.column):
         return
     copy = ledger.copied.get((ledger.key(statement.table), ledger.key(statement.column)), "")
@@ -18,6 +20,15 @@ def _see(statement: Statement, scene: Scene) -> Iterable[Sighting]:
         yield Sighting(statement, loses=False, detail=f"{statement.column} = {copy}")
     else:
         yield Sighting(statement, detail=ledger.type_of(statement.table, statement.column))
+
+
+def _left_out(statement: Statement, scene: Scene) -> Iterable[Sighting]:
+    """Columns that a rebuild loses because the table it was told to copy from does not name them."""
+    holder = scene.ledger.table(statement.table)
+    named = {scene.ledger.key(column.name) for column in statement.columns}
+    for key, column in holder.columns.items() if holder is not None else ():
+        if key not in named and not column.fresh:
+            yield Sighting(statement, object=f"{statement.table}.{column.name}", detail=column.type)
 
 
 def _holds_all(statement: Statement, copy: str, scene: Scene) -> bool:

@@ -13,19 +13,13 @@ _REACHING = frozenset({"CASCADE", "SET NULL", "SET DEFAULT"})
 def _see(statement: Statement, scene: Scene) -> Iterable[Sighting]:
     if statement.action is not Action.REBUILD or not scene.sqlite:
         return
-    switched = _switch(scene)
+    switched = scene.switches.get("foreign_keys")
     if switched is Action.SAFETY_OFF:
         return
     for table, key in scene.ledger.pointing_to(statement.table):
         if key.on_delete in _REACHING:
             on = switched is Action.SAFETY_ON
             yield Sighting(statement, object=table, loses=on, guessed=not on, detail=f"ON DELETE {key.on_delete}")
-
-
-def _switch(scene: Scene) -> Action | None:
-    """How this migration itself set foreign_keys before the rebuild; None: as the connection has it."""
-    set_before = [s for s in scene.statements[: scene.place] if s.kind == "pragma" and s.name == "foreign_keys"]
-    return set_before[-1].action if set_before else None
 
 
 RULE = Rule("DL019", TYPED, loses=True, see=_see)

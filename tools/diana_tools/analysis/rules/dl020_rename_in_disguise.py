@@ -8,23 +8,25 @@ from diana_tools.analysis.rule import TYPED, Rule, Scene, Sighting
 from diana_tools.analysis.statement import Action, Statement
 from diana_tools.analysis.types import SqlType, parse_type
 
+_MOST = 200
+
 
 def _after(scene: Scene) -> Iterable[Sighting]:
-    for sighting in scene.losses:
-        statement = sighting.statement
-        if statement.action is Action.DROP_COLUMN:
-            yield from _columns(statement, sighting.detail, scene)
-        elif statement.action is Action.DROP_TABLE:
-            yield from _tables(statement, scene)
+    added = [statement for statement in scene.statements if statement.action is Action.ADD_COLUMN][:_MOST]
+    made = [statement for statement in scene.statements if statement.action is Action.CREATE_TABLE][:_MOST]
+    for sighting in scene.losses[:_MOST]:
+        dropped = sighting.statement
+        if dropped.action is Action.DROP_COLUMN and sighting.detail:
+            yield from _columns(dropped, sighting.detail, added, scene)
+        elif dropped.action is Action.DROP_TABLE:
+            yield from _tables(dropped, made, scene)
 
 
-def _columns(dropped: Statement, old_type: str, scene: Scene) -> Iterable[Sighting]:
-    if not old_type:
-        return
-    for added in scene.statements:
-        same_table = scene.ledger.key(added.table) == scene.ledger.key(dropped.table)
-        if added.action is Action.ADD_COLUMN and same_table and _like(parse_type(old_type), parse_type(added.new_type)):
-            yield Sighting(dropped, kind="drop_column", detail=f"{dropped.column} -> {added.column}")
+def _columns(dropped: Statement, old_type: str, added: list[Statement], scene: Scene) -> Iterable[Sighting]:
+    for other in added:
+        same_table = scene.ledger.key(other.table) == scene.ledger.key(dropped.table)
+        if same_table and _like(parse_type(old_type), parse_type(other.new_type)):
+            yield Sighting(dropped, kind="drop_column", detail=f"{dropped.column} -> {other.column}")
             return
 
 
@@ -32,13 +34,12 @@ def _like(old: SqlType, new: SqlType) -> bool:
     return (old.family, old.width, old.array) == (new.family, new.width, new.array)
 
 
-def _tables(dropped: Statement, scene: Scene) -> Iterable[Sighting]:
+def _tables(dropped: Statement, made: list[Statement], scene: Scene) -> Iterable[Sighting]:
     columns = scene.dropped.get(scene.ledger.key(dropped.table), frozenset())
-    for made in scene.statements:
-        names = frozenset(scene.ledger.key(column.name) for column in made.columns)
-        other = scene.ledger.key(made.table) != scene.ledger.key(dropped.table)
-        if made.action is Action.CREATE_TABLE and other and len(columns) > 1 and names == columns:
-            yield Sighting(dropped, kind="drop_table", detail=f"{dropped.table} -> {made.table}")
+    for other in made if len(columns) > 1 else ():
+        names = frozenset(scene.ledger.key(column.name) for column in other.columns)
+        if names == columns and scene.ledger.key(other.table) != scene.ledger.key(dropped.table):
+            yield Sighting(dropped, kind="drop_table", detail=f"{dropped.table} -> {other.table}")
             return
 
 

@@ -8,13 +8,15 @@ from dataclasses import replace
 
 from diana_tools.analysis.sql.cursor import Cursor, Lost
 from diana_tools.analysis.sql.heads import read_head
+from diana_tools.analysis.sql.known import ESCAPES
 from diana_tools.analysis.sql.pieces import Piece
 from diana_tools.analysis.sql.tokens import Token
-from diana_tools.analysis.statement import Action, Gap, Reading, Statement, Where, plain
+from diana_tools.analysis.statement import UNKNOWN, Action, Gap, Reading, Statement, Where, plain
 
 _DEEPEST = 150
-_MOST_TOKENS = 60_000
+_MOST_TOKENS = 6_000
 _GLOT = {"sqlite": "sqlite", "mysql": "mysql", "mariadb": "mysql", "mssql": "tsql", "postgresql": "postgres"}
+_BEYOND_VALUES = frozenset({"SELECT", "CONFLICT", "DUPLICATE", "REPLACE", "OR", "WITH", "OVERWRITE"})
 _ALTERNATIVES = frozenset({"ROLLBACK", "ABORT", "REPLACE", "FAIL", "IGNORE"})
 _ROWS = frozenset({"SELECT", "INSERT", "REPLACE", "UPDATE", "DELETE", "WITH", "VALUES", "MERGE", "CREATE"})
 
@@ -27,6 +29,8 @@ def read_piece(piece: Piece, dialect: str) -> Reading:
         return head
     if piece.word(0) not in _ROWS:
         return Reading((), (Gap(piece.line, "AC001.not_parsed", base.text),))
+    if _plain_insert(piece):
+        return Reading((_inserted(piece, base),))
     if piece.open or len(piece.tokens) > _MOST_TOKENS or _depth(piece.tokens) > _DEEPEST:
         why = "AC001.not_parsed" if piece.open else "AC001.too_deep"
         return guess(piece, base) + Reading((), (Gap(piece.line, why, base.text),))
@@ -34,6 +38,23 @@ def read_piece(piece: Piece, dialect: str) -> Reading:
     if statements is None:
         return guess(piece, base) + Reading((), (Gap(piece.line, "AC001.not_parsed", base.text),))
     return Reading(statements)
+
+
+def _plain_insert(piece: Piece) -> bool:
+    """INSERT … VALUES with nothing but values: seed data can be long, and sqlglot is slow on it."""
+    words = {token.upper for token in piece.tokens}
+    called = {token.text.lower() for token in piece.tokens} & ESCAPES
+    return piece.word(0) == "INSERT" and "VALUES" in words and not (words & _BEYOND_VALUES or called or piece.open)
+
+
+def _inserted(piece: Piece, base: Statement) -> Statement:
+    cursor = Cursor(piece.tokens)
+    cursor.step()
+    cursor.accept("INTO")
+    try:
+        return replace(base, action=Action.INSERT, table=cursor.name())
+    except Lost:
+        return replace(base, action=Action.INSERT, table=UNKNOWN)
 
 
 def _depth(tokens: Iterable[Token]) -> int:

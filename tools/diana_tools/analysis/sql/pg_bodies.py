@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from diana_tools.analysis.sql.pg_rows import changes
 from diana_tools.analysis.sql.plpgsql import read_block
 from diana_tools.analysis.sql.tree import Node, NotParsed
 from diana_tools.analysis.statement import Action, Gap, Reading, Statement
@@ -16,7 +17,11 @@ def read_routine(node: Node, base: Statement, read: Reader) -> Reading:
     """A DO block runs now: its statements are those of the migration. A routine keeps its own in `body`."""
     options = node.nodes("args") + node.nodes("options")
     language = _option(options, "language").lower() or ("plpgsql" if node.kind == "DoStmt" else "sql")
-    body = _body(_option(options, "as"), language, base, read)
+    standard = node.fields.get("sql_body")
+    if standard is not None:
+        body = Reading(tuple(changes(Node("", {"body": standard}), base)))
+    else:
+        body = _body(_option(options, "as"), language, base, read)
     if node.kind == "DoStmt":
         return body
     name = (node.names("funcname") or ("?",))[-1]

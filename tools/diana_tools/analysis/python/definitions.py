@@ -1,0 +1,130 @@
+"""Functions, classes and imports of a migration; calls of its own functions are followed from here."""
+
+from __future__ import annotations
+
+import ast
+
+from diana_tools.analysis.python.run import DEEPEST_CALL, Flow, Run
+from diana_tools.analysis.python.values import (
+    DATA,
+    NONE,
+    Arguments,
+    Class,
+    Function,
+    Imported,
+    Items,
+    Scope,
+    Text,
+    Unknown,
+    Value,
+)
+
+_DECORATORS = ("builtins.", "functools.", "contextlib.")
+_MOST_AGAIN = 2
+RESULT = "return"
+"""Where a function's scope keeps what it returns; no identifier, so that no name can meet it."""
+
+
+def define(run: Run, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope) -> Flow:
+    """A decorator that nobody knows may replace the function by anything."""
+    foreign = False
+    for decorator in node.decorator_list:
+        made = run.evaluate(run, decorator, scope)
+        known = isinstance(made, Imported) and made.path.startswith(_DECORATORS)
+        foreign = foreign or not known
+    scope.names[node.name] = Unknown(foreign=True) if foreign else Function(node, scope)
+    if foreign:
+        with run.maybe():
+            run.inline(run, Function(node, scope), Arguments(loose=True))
+    return Flow.NEXT
+
+
+def class_(run: Run, node: ast.ClassDef, scope: Scope) -> Flow:
+    """A class: what its body assigns is looked at, its methods are not followed."""
+    inner = Scope(outer=scope)
+    bases = [run.evaluate(run, base, scope) for base in node.bases]
+    run.block(run, [part for part in node.body if isinstance(part, (ast.Assign, ast.AnnAssign, ast.Expr))], inner)
+    enum = any(isinstance(base, Imported) and base.last.endswith(("Enum", "Flag")) for base in bases)
+    table = inner.names.get("__tablename__")
+    members = tuple(key for key in inner.names if not key.startswith("_"))
+    scope.names[node.name] = Class(node.name, table.text if isinstance(table, Text) else "", members, enum)
+    return Flow.NEXT
+
+
+def import_(_run: Run, node: ast.Import, scope: Scope) -> Flow:
+    """`import x.y as z`."""
+    for alias in node.names:
+        path = alias.name if alias.asname else alias.name.partition(".")[0]
+        scope.names[alias.asname or path] = Imported(path)
+    return Flow.NEXT
+
+
+def import_from(_run: Run, node: ast.ImportFrom, scope: Scope) -> Flow:
+    """`from x import y as z`."""
+    module = "." * node.level + (node.module or "")
+    for alias in node.names:
+        scope.names[alias.asname or alias.name] = Imported(f"{module}.{alias.name}")
+    return Flow.NEXT
+
+
+def delete(_run: Run, node: ast.Delete, scope: Scope) -> Flow:
+    """`del x`."""
+    for target in node.targets:
+        if isinstance(target, ast.Name):
+            scope.names.pop(target.id, None)
+    return Flow.NEXT
+
+
+def global_(_run: Run, node: ast.Global | ast.Nonlocal, scope: Scope) -> Flow:
+    """What a function may change from inside is known nowhere."""
+    holder: Scope | None = scope
+    while holder is not None:
+        for name in node.names:
+            if name in holder.names or holder.outer is None:
+                holder.names[name] = DATA
+        holder = holder.outer
+    return Flow.NEXT
+
+
+def inline(run: Run, function: Function, given: Arguments) -> Value:
+    """Follow a call of a function of the same file; what it returns."""
+    again = sum(node is function.node for node in run.following)
+    if again > _MOST_AGAIN:
+        # Already followed with arguments that may be anything: that covers this call as well.
+        return DATA
+    if len(run.following) >= DEEPEST_CALL:
+        run.gap("AC002.too_deep", function.node)
+        return DATA
+    scope = Scope(outer=function.scope)
+    _bind(run, function, Arguments(loose=True) if again == _MOST_AGAIN else given, scope)
+    run.following.append(function.node)
+    try:
+        if isinstance(function.node, ast.Lambda):
+            return run.evaluate(run, function.node.body, scope)
+        run.block(run, function.node.body, scope)
+        return scope.names.get(RESULT, NONE)
+    finally:
+        run.following.pop()
+
+
+def _bind(run: Run, function: Function, given: Arguments, scope: Scope) -> None:
+    arguments = function.node.args
+    places = [*arguments.posonlyargs, *arguments.args]
+    defaults: list[ast.expr | None] = [None] * (len(places) - len(arguments.defaults)) + list(arguments.defaults)
+    for index, (parameter, default) in enumerate(zip(places, defaults, strict=True)):
+        value = given.get(index, parameter.arg)
+        scope.names[parameter.arg] = value or _default(run, default, function, given)
+    for parameter, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+        value = given.get(-1, parameter.arg)
+        scope.names[parameter.arg] = value or _default(run, default, function, given)
+    if arguments.vararg is not None:
+        rest = Items(given.positional[len(places) :], not given.loose)
+        scope.names[arguments.vararg.arg] = rest
+    if arguments.kwarg is not None:
+        scope.names[arguments.kwarg.arg] = DATA
+
+
+def _default(run: Run, default: ast.expr | None, function: Function, given: Arguments) -> Value:
+    if default is None or given.loose:
+        return DATA
+    return run.evaluate(run, default, function.scope)
