@@ -15,9 +15,10 @@ from diana_agent.approvals import Approval, draft, unapprovable
 from diana_agent.approvals_ask import confirm
 from diana_agent.approvals_file import load_request, save
 from diana_agent.approvals_seal import hmac_sealed, key, sign_command, ssh_sealed
+from diana_agent.call import Call
 from diana_agent.headless import print_line
 from diana_agent.plain_person import open_person
-from diana_agent.runtime import Call, read_only_executor, settings_of
+from diana_agent.runtime import read_only_executor, settings_of
 from diana_agent.sentences import refusal
 from diana_config.settings import Settings
 from diana_prompts.catalogue import Catalogue

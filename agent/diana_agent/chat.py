@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from contextlib import suppress
 
+from diana_agent.call import Call
 from diana_agent.closing import close_run
 from diana_agent.conversation import EventSink, TextSink
 from diana_agent.dispatch import verbs
@@ -17,7 +18,7 @@ from diana_agent.loop import Loop
 from diana_agent.models.base import START
 from diana_agent.person import Person, Question, Reply
 from diana_agent.run import Run
-from diana_agent.runtime import Call, open_model, open_run, settings_of
+from diana_agent.runtime import open_model, open_run, settings_of
 from diana_prompts.system import system_prompt, verb_description
 from diana_tools.errors import DianaError
 from diana_tools.redaction import plain

@@ -7,7 +7,7 @@ import io
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -15,7 +15,7 @@ from diana_config.errors import DianaError, SettingsError
 from diana_prompts.catalogue import Catalogue
 
 if TYPE_CHECKING:
-    from diana_agent.runtime import Call
+    from diana_agent.call import Call
 
 _WALKS = (
     "detect",
@@ -177,32 +177,32 @@ def _carry(options: argparse.Namespace) -> int:
         sys.stdout.write(f"diana {version('diana-migrations')}\n")
         return 0
     if options.verb == "demo":
-        from diana_agent.demo import prepare
+        from diana_agent.demo import place_of, prepare
 
-        call, place = prepare(call_of(options), getattr(options, "folder", None) or "")
-        code = open_chat(call, plain=_plain(options))
+        place = place_of(getattr(options, "folder", None) or "")
+        code = open_chat(lambda: prepare(call_of(options), place), "shop", options)
         sys.stderr.write(Catalogue().say("demo.kept", folder=str(place)) + "\n")
         return code
     call = call_of(options)
     if options.verb in (None, "chat"):
-        return open_chat(call, plain=_plain(options))
+        return open_chat(lambda: call, call.project.name, options)
     return _headless(call, options)
 
 
-def open_chat(call: Call, *, plain: bool) -> int:
-    """The chat on the screen, or line by line."""
-    if plain:
+def open_chat(made: Callable[[], Call], project: str, options: argparse.Namespace) -> int:
+    """The chat on the screen, or line by line; the call is made after the first frame."""
+    if _plain(options):
         from diana_agent.plain_chat import run_plain_chat
 
-        return run_plain_chat(call)
+        return run_plain_chat(made())
     from diana_agent.tui.app import run_chat
 
     def open_talk(person: Person) -> Talk:
         from diana_agent.chat import Chat
 
-        return Chat(call, person, "tui")
+        return Chat(made(), person, "tui")
 
-    return run_chat(open_talk, Catalogue(str(call.flags.get("language", "en"))), call.project.name)
+    return run_chat(open_talk, Catalogue(str(getattr(options, "language", "en"))), project)
 
 
 if TYPE_CHECKING:
@@ -217,8 +217,7 @@ def _plain(options: argparse.Namespace) -> bool:
 
 def call_of(options: argparse.Namespace) -> Call:
     """The call that the arguments describe."""
-    from diana_agent.run import Said
-    from diana_agent.runtime import Call
+    from diana_agent.call import Call, Said
 
     given: dict[str, str | bool | int | float] = {
         name: value for name, value in vars(options).items() if name.replace("_", "-") in dict(_SETTINGS)

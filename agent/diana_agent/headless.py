@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from diana_agent import exits
+from diana_agent.call import Call
 from diana_agent.closing import close_run, unrecorded
 from diana_agent.dispatch import dispatch, halted, sentence
 from diana_agent.events import EVENTS, AnyEvent, Planned
@@ -19,7 +20,7 @@ from diana_agent.journal import Entry
 from diana_agent.models.base import JsonValue, ToolCall
 from diana_agent.person import Person
 from diana_agent.run import JsonObject, Outcome, Run
-from diana_agent.runtime import Call, end_run, open_run, settings_of
+from diana_agent.runtime import end_run, open_run, settings_of
 from diana_agent.sentences import lines_of
 from diana_tools.domain import Level
 from diana_tools.errors import DianaError, SettingsError

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import sys
 
+from diana_agent.call import Call
 from diana_agent.chat import Chat
 from diana_agent.events import AnyEvent, ModelSaid, ToolAnswered, ToolRequested, UserSaid
 from diana_agent.headless import print_line, tell
 from diana_agent.plain_person import open_person
-from diana_agent.runtime import Call
 from diana_agent.sentences import lines_of
 from diana_prompts.catalogue import Catalogue
 

@@ -6,11 +6,12 @@ import json
 from pathlib import Path
 
 from diana_agent import exits
+from diana_agent.call import Call
 from diana_agent.headless import print_line, tell
 from diana_agent.journal import Entry, read, verify
 from diana_agent.models.base import JsonValue
 from diana_agent.report import document, render
-from diana_agent.runtime import Call, settings_of
+from diana_agent.runtime import settings_of
 from diana_agent.sentences import lines_of, refusal
 from diana_config.show import rows
 from diana_prompts.catalogue import Catalogue

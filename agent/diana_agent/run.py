@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from diana_agent.call import Said
 from diana_agent.events import AnyEvent, Connected, Noted
 from diana_agent.guard.guard import Guard
 from diana_agent.journal import Actor, Journal
@@ -26,17 +27,6 @@ from diana_tools.measured import Backup
 from diana_tools.workbench import Workbench
 
 JsonObject = dict[str, JsonValue]
-
-
-@dataclass(slots=True)
-class Said:
-    """What a person said on the command line for this one call; no model and no file reaches it."""
-
-    trust: bool = False
-    yes: bool = False
-    skip_rehearsal: bool = False
-    approval: Path | None = None
-    request: Path | None = None
 
 
 @dataclass(slots=True)

@@ -6,19 +6,18 @@ import os
 import secrets
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from getpass import getuser
 from importlib.metadata import version
-from pathlib import Path
 
+from diana_agent.call import Call
 from diana_agent.events import RunEnded, RunStarted
 from diana_agent.guard.guard import Guard
 from diana_agent.journal import Journal
 from diana_agent.models.base import Model, Prices
 from diana_agent.person import Person
-from diana_agent.run import Run, Said
-from diana_config.folders import Folders, private
+from diana_agent.run import Run
+from diana_config.folders import private
 from diana_config.known import KnownDatabases
 from diana_config.settings import Settings, load
 from diana_config.trust import Trust
@@ -30,22 +29,6 @@ from diana_tools.permit import Operation, Permit, Use
 from diana_tools.sessions import Sessions
 
 KEY = "ANTHROPIC_API_KEY"
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One call of the command: where, with which flags, and what the person said for this call alone."""
-
-    project: Path
-    flags: Mapping[str, str | bool | int | float]
-    environ: Mapping[str, str]
-    said: Said = field(default_factory=Said)
-    demo: bool = False
-
-    @property
-    def folders(self) -> Folders:
-        """Where Diana keeps her own files for this person."""
-        return Folders.of(self.environ)
 
 
 def settings_of(call: Call) -> Settings:

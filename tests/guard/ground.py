@@ -16,10 +16,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from diana_agent.call import Said
 from diana_agent.guard.guard import Guard
 from diana_agent.journal import Journal
 from diana_agent.person import Question, Reply
-from diana_agent.run import Run, Said
+from diana_agent.run import Run
 from diana_config.folders import Folders, private
 from diana_config.known import KnownDatabases
 from diana_config.settings import PolicySetting, Settings, StoreSetting, Tier, Word

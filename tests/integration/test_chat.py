@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from diana_agent.call import Call
 from diana_agent.chat import Chat
 from diana_agent.demo import build, demo_call
 from diana_agent.events import AnyEvent, ChangeStarted, ModelSaid, Noted, RunEnded, UserSaid
-from diana_agent.runtime import Call
 from fakes.messages_server import Call as Wanted
 from fakes.messages_server import MessagesServer, Reply, Say
 from guard.ground import ScriptedPerson

@@ -14,14 +14,19 @@ from typing import TYPE_CHECKING
 from diana_config.errors import DianaError
 
 if TYPE_CHECKING:
-    from diana_agent.runtime import Call
+    from diana_agent.call import Call
 
 APPLIED = "a1f0c0de0003"
 LEVELS = {"dev": "dev", "staging": "staging", "production": "production"}
 
 
-def prepare(call: Call, folder: str) -> tuple[Call, Path]:
-    """Build the shop where it does not stand yet; the call to open the chat with, and where everything lies.
+def place_of(folder: str) -> Path:
+    """Where the demo lies: the folder that was named, or a new temporary one."""
+    return Path(folder).absolute() if folder else Path(tempfile.mkdtemp(prefix="diana-demo-"))
+
+
+def prepare(call: Call, place: Path) -> Call:
+    """Build the shop where it does not stand yet, and return the call to open the chat with.
 
     Raises:
         DianaError: `demo_folder_taken`, `demo_environment`.
@@ -29,9 +34,8 @@ def prepare(call: Call, folder: str) -> tuple[Call, Path]:
     environment = str(call.flags.get("environment", "dev"))
     if environment not in LEVELS:
         raise DianaError("demo_environment", {"environment": environment})
-    place = Path(folder).absolute() if folder else Path(tempfile.mkdtemp(prefix="diana-demo-"))
     shop = build(place)
-    return demo_call(call, place, shop, environment), place
+    return demo_call(call, place, shop, environment)
 
 
 def demo_call(call: Call, place: Path, shop: Path, environment: str) -> Call:
