@@ -50,9 +50,9 @@ def _supervise(folder: Path, spec: Spec) -> Exit:
         os.fchmod(log.fileno(), 0o600)
         try:
             child = subprocess.Popen(
-                spec["argv"], cwd=spec["cwd"], env=spec["env"], stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True,
+                spec["argv"], cwd=spec["cwd"], env=spec["env"], stdin=subprocess.PIPE, stdout=log, stderr=log,
                 user=owner and owner.pw_uid, group=owner and owner.pw_gid, extra_groups=owner and (),
-            )  # fmt: skip
+                start_new_session=True)  # fmt: skip
         except OSError as error:
             log.write(f"{spec['argv'][0]}: {error.strerror}\n".encode())
             return {"exit": 127, "seconds": time.monotonic() - started, "timed_out": False}
