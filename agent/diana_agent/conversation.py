@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from diana_agent.events import AnyEvent
+if TYPE_CHECKING:
+    from diana_agent.events import AnyEvent
 
-EventSink = Callable[[AnyEvent], None]
+EventSink = Callable[["AnyEvent"], None]
 TextSink = Callable[[str], None]
+
+LEAVE = frozenset({"0", "leave", "quit", "exit", "bye", "/quit", "/exit", "/leave"})
+
+
+def leaves(text: str) -> bool:
+    """Whether a message means that the person leaves (the menu's 0); every chat face closes on it."""
+    return text.strip().lower() in LEAVE
 
 
 class Talk(Protocol):

@@ -7,13 +7,12 @@ import sys
 
 from diana_agent.call import Call
 from diana_agent.chat import Chat
+from diana_agent.conversation import leaves
 from diana_agent.events import AnyEvent, ModelSaid, ToolAnswered, ToolRequested, UserSaid
 from diana_agent.headless import print_line, tell
 from diana_agent.plain_person import open_person
 from diana_agent.sentences import lines_of
 from diana_prompts.catalogue import Catalogue
-
-LEAVE = frozenset({"0", "quit", "exit", "bye", "/quit", "/exit"})
 
 
 def run_plain_chat(call: Call) -> int:
@@ -32,7 +31,7 @@ async def _talk(call: Call) -> int:
             sys.stdout.write(catalogue.say("plain.prompt"))
             sys.stdout.flush()
             line = await asyncio.to_thread(sys.stdin.readline)
-            if not line or line.strip().lower() in LEAVE:
+            if not line or leaves(line):
                 break
             await chat.say(line)
     except asyncio.CancelledError:

@@ -310,3 +310,11 @@ async def test_every_theme_has_the_colours_of_the_chat_and_of_its_questions(them
         await chat.asked()
         await chat.pilot.pause(0.05)
         assert "48,211" in chat.app.export_screenshot()
+
+
+async def test_zero_leaves() -> None:
+    async with driven([[]]) as chat:
+        await chat.until(lambda: chat.app.talk is not None)
+        await chat.pilot.press("0", "enter")
+        await chat.until(lambda: chat.talk.closed)
+        assert chat.talk.said == []

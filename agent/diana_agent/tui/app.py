@@ -14,6 +14,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.worker import WorkerFailed
 
+from diana_agent.conversation import leaves
 from diana_agent.tui.feed import Feed, Happened
 from diana_agent.tui.messages import Asking, Sent, Withdrawn
 from diana_agent.tui.screens.chat import ChatScreen
@@ -192,6 +193,9 @@ class ChatApp(App[int]):
             self.notify(self.words("not_yet" if self.talk is None else "still_busy"), markup=False, timeout=4)
             return
         self.chat.prompt.accepted(message.text)
+        if leaves(message.text):
+            self.action_leave()
+            return
         self.chat.transcript.to_end()
         self.run_worker(self._turn(partial(self.talk.say, message.text)), name="turn", group="turn")
 
