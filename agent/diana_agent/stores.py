@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from diana_agent.run import Run
 from diana_tools import registry
+from diana_tools.errors import SettingsError
 from diana_tools.stores.base import Store
 
 
 def usable_stores(run: Run) -> tuple[Store, ...]:
-    """Open every store that is not reserved for another database; opening contacts nothing."""
+    """Open every store that is not reserved for another database; opening contacts nothing.
+
+    Raises:
+        SettingsError: `store_kind_unknown`, or what the store says of its own settings.
+    """
     address = run.need_bench().url.address
     places = {"", address.database, address.name, address.place, f"{address.host}/{address.name}"}
     opened: list[Store] = []
     for setting in run.settings.stores:
         if setting.only in places:
-            opener = registry.stores()[setting.kind]
+            opener = registry.stores().get(setting.kind)
+            if opener is None:
+                known = ", ".join(sorted(registry.stores()))
+                raise SettingsError("store_kind_unknown", {"store": setting.name, "kind": setting.kind, "known": known})
             opened.append(opener(setting.name, setting.location, setting.remote, dict(setting.options)))
     return tuple(opened)

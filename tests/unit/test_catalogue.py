@@ -12,6 +12,7 @@ from functools import cache
 import pytest
 
 from diana_agent import exits
+from diana_agent.cli import main
 from diana_prompts.catalogue import Catalogue, fields_of
 from reading_sources import ROOT, Source, called, keys, pattern, possible, sources
 
@@ -169,6 +170,22 @@ def test_every_sentence_gets_its_fields_where_it_is_said() -> None:
         if not fields_of(messages()[message]) <= given
     ]
     assert lacking == []
+
+
+def _help(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
+    with pytest.raises(SystemExit):
+        main([*argv, "--help"])
+    return capsys.readouterr().out
+
+
+def test_every_verb_and_flag_that_a_sentence_names_exists(capsys: pytest.CaptureFixture[str]) -> None:
+    verbs = set(re.findall(r"^    ([a-z-]+) ", _help(capsys), re.MULTILINE))
+    flags = {flag for verb in verbs for flag in re.findall(r"--[a-z-]+", _help(capsys, verb))}
+    assert {"migrate", "journal"} <= verbs
+    for message, text in messages().items():
+        for verb, flag in re.findall(r"\bdiana ([a-z][a-z-]+)|(?<![\w-])(--[a-z-]+)", text):
+            assert not verb or verb in verbs, message
+            assert not flag or flag in flags, message
 
 
 ERRORS = {
