@@ -16,7 +16,8 @@ _ON_DELETE = re.compile(r"on delete\s+(?P<action>cascade|set null|set default|re
 _MEMBERS = re.compile(r"'((?:[^']|'')*)'")
 _ROUTINES = frozenset({"function", "procedure"})
 # Kinds of objects that can depend on a table without being a part of it.
-_DEPENDING = frozenset({"view", "matview", "materialized view", "constraint", "trigger", "rule", "policy", "function"})
+_DEPENDING_WORDS = "view matview constraint trigger rule policy function procedure table statistics"
+_DEPENDING = frozenset(_DEPENDING_WORDS.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class LiveSchema:
 
     def dependants(self, name: str) -> tuple[str, ...]:
         """Views, keys, triggers and other objects whose definition speaks of a table, its own parts aside."""
-        word = re.compile(rf"(?<![\w.]){re.escape(name.rpartition('.')[2])}(?!\w)")
+        word = re.compile(rf"(?<!\w){re.escape(name.rpartition('.')[2])}(?!\w)")
         return tuple(
             item.name
             for item in self._objects
