@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from diana_tools import traffic
 from diana_tools.adapters.base import Probe
 from diana_tools.backup import differences
 from diana_tools.command import WriteCommand
@@ -13,6 +14,7 @@ from diana_tools.databases.base import Grant
 from diana_tools.domain import Plan
 from diana_tools.errors import DianaError
 from diana_tools.executor import Changed
+from diana_tools.live import without_frames
 from diana_tools.measured import ChangeResult, RecoveryResult, State
 from diana_tools.permit import Act, Operation, Use
 from diana_tools.redaction import plain, redact
@@ -39,7 +41,10 @@ def prepare(bench: Workbench, plan: Plan, probe: Probe, backup: str | None) -> R
         command = bench.adapter.apply(bench.project, plan.target, bench.timeout)
         wanted = plan.recovery.rung == "b" and bench.adapter.can_roll_back
         back = bench.adapter.rollback(bench.project, probe, plan.current, bench.timeout) if wanted else None
-    uses = (Use(RUN, command.digest), *((Use(BACK, back.digest, recovery=True),) if back else ()))
+    named = dict(bench.database.run_environment(bench.run, bench.server_version))
+    command = replace(command, env={**command.env, **named})
+    cancel = tuple(replace(use, recovery=True) for use in bench.database.cancel_uses(bench.url))
+    uses = (Use(RUN, command.digest), *((Use(BACK, back.digest, recovery=True),) if back else ()), *cancel)
     operation = Operation(
         act=Act.ROLLBACK if plan.direction == "down" else Act.APPLY, tool=plan.tool, identity=plan.identity,
         plan_hash=plan.plan_hash, uses=uses, recovery=plan.recovery.rung, backup=backup,
@@ -61,25 +66,40 @@ async def run(
     before: State,
     version_table: str,
     line: Callable[[str], None],
-) -> ChangeResult:
-    """Run the command to its end and say what is true of the database afterwards.
+) -> tuple[ChangeResult, State | None]:
+    """Run the command to its end and say what is true of the database afterwards, with its state if it could be read.
 
-    `state` is `applied` only when the history shows the target; `unchanged` only when schema, history and
-    rows are as before; `partial` otherwise; `unknown` when the database could not be read.
+    `state` is `applied` only when the history shows the target; `unchanged` only when schema, history and the rows
+    of the tables that the plan touches are as before, or where the engine undid the whole run, schema and history;
+    `partial` otherwise; `unknown` when the database could not be read, or a statement could not be ended on it.
     """
-    changed = await bench.doors.executor.change(ready.command, grant.permit, grant.operation, grant.use(RUN), line)
+    changed = await bench.doors.executor.change(
+        ready.command, grant.permit, grant.operation, grant.use(RUN), without_frames(line)
+    )
     try:
+        if changed.output.timed_out and await bench.database.end_run(bench.doors, bench.url, bench.run, grant):
+            return _result(
+                bench, plan, changed, "unknown", (), tuple(m.id for m in plan.pending), "still_running"
+            ), None
         probe = await look(bench.adapter, bench.project, bench.doors)
         after = await asyncio.to_thread(measure, bench, version_table, digests=True)
     except DianaError as error:
-        return _result(bench, plan, changed, "unknown", (), tuple(m.id for m in plan.pending), error.code)
+        return _result(bench, plan, changed, "unknown", (), tuple(m.id for m in plan.pending), error.code), None
     done = _done(plan, probe)
     left = tuple(m.id for m in plan.pending if m.id not in done)
     if not left and changed.output.exit_code == 0:
         state = "applied"
     else:
-        state = "unchanged" if not differences(before, after) else "partial"
-    return _result(bench, plan, changed, state, done, left, "")
+        state = "unchanged" if not left_behind(plan, differences(before, after)) else "partial"
+    return _result(bench, plan, changed, state, done, left, ""), after
+
+
+def left_behind(plan: Plan, found: tuple[str, ...]) -> tuple[str, ...]:
+    """The differences that the run may have left; rows that only other sessions can have written are not among them.
+
+    In a run that is one transaction schema and history tell whether it was undone: rows that differ are others'.
+    """
+    return traffic.without_rows(found) if plan.recovery.rung == "a" else traffic.own(found, plan.tables)
 
 
 def _done(plan: Plan, probe: Probe) -> tuple[str, ...]:
@@ -118,16 +138,22 @@ def _warnings(text: str) -> tuple[str, ...]:
 
 
 async def take_back(
-    bench: Workbench, ready: Ready, grant: Grant, before: State, version_table: str, line: Callable[[str], None]
-) -> RecoveryResult:
+    bench: Workbench,
+    plan: Plan,
+    ready: Ready,
+    grant: Grant,
+    before: State,
+    version_table: str,
+    line: Callable[[str], None],
+) -> tuple[RecoveryResult, State]:
     """Rung a if the database is measured to be as before, else rung b once, and then measured again."""
     now = await asyncio.to_thread(measure, bench, version_table, digests=True)
-    problems = differences(before, now)
+    problems = left_behind(plan, differences(before, now))
     if not problems:
-        return RecoveryResult("a", recovered=True)
+        return RecoveryResult("a", recovered=True), now
     if ready.back is None:
-        return RecoveryResult("none", recovered=False, problems=problems)
-    await bench.doors.executor.change(ready.back, grant.permit, grant.operation, grant.use(BACK), line)
+        return RecoveryResult("none", recovered=False, problems=problems), now
+    await bench.doors.executor.change(ready.back, grant.permit, grant.operation, grant.use(BACK), without_frames(line))
     now = await asyncio.to_thread(measure, bench, version_table, digests=True)
-    problems = differences(before, now)
-    return RecoveryResult("b", recovered=not problems, problems=problems)
+    problems = left_behind(plan, differences(before, now))
+    return RecoveryResult("b", recovered=not problems, problems=problems), now

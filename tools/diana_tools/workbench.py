@@ -32,6 +32,7 @@ class Workbench:
     backup_folder: Path
     run: str
     timeout: float
+    server_version: str
 
 
 async def look(adapter: Adapter, project: Project, doors: Doors, override: Override | None = None) -> Probe:

@@ -62,6 +62,8 @@ class Mint:
             if operation.digest != permit.operation or use not in operation.uses:
                 raise PermitRefused("permit_mismatch")
             used = self._used[permit.id]
+            if use.recovery and not used:
+                raise PermitRefused("permit_mismatch")
             if use.name in used:
                 raise PermitRefused("permit_spent")
             now = self._clock()

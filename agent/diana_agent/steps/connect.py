@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import secrets
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from diana_config.folders import private
 from diana_config.settings import resolve_database
 from diana_tools import registry
 from diana_tools.adapters.base import Adapter, Probe, Project
-from diana_tools.connect import executed, outside_tested, parse_url, projects, reach, with_version
+from diana_tools.connect import Reached, executed, outside_tested, parse_url, projects, reach, with_version
 from diana_tools.databases.base import Database
 from diana_tools.domain import DatabaseUrl, Level
 from diana_tools.errors import ChoiceNeeded, ConnectionFailed, ToolError
@@ -51,7 +52,7 @@ async def connect(run: Run) -> Outcome:
         raise ConnectionFailed("pooler", {"place": url.address.place, "error": reached.facts.pooler})
     _same_as_before(run, reached.identity.digest)
     run.probe = probe
-    run.bench = _bench(run, adapter, database, project, url, reached.identity)
+    run.bench = _bench(run, adapter, database, project, url, reached)
     run.write(
         ev.Connected(address=url.address, identity=reached.identity, facts=reached.facts, version=probe.current,
                      fingerprint=reached.fingerprint),
@@ -113,16 +114,22 @@ def _same_as_before(run: Run, identity: str) -> None:
 
 
 def _bench(
-    run: Run, adapter: Adapter, database: Database, project: Project, url: DatabaseUrl, identity: ev.Identity
+    run: Run, adapter: Adapter, database: Database, project: Project, url: DatabaseUrl, reached: Reached
 ) -> Workbench:
     own = run.settings.backup_folder
     backups = Path(own) if own else run.folders.data / "backups"
     scratch = run.folders.state / "scratch" / f"{run.id}-{secrets.token_hex(4)}"
     return Workbench(
-        adapter=adapter, database=database, project=project, doors=run.doors, url=url, identity=identity,
-        scratch_folder=private(scratch), backup_folder=backups / identity.digest[:12], run=run.id,
-        timeout=run.settings.timeout,
+        adapter=adapter, database=database, project=project, doors=run.doors, url=url, identity=reached.identity,
+        scratch_folder=private(scratch), backup_folder=backups / place_key(url), run=run.id,
+        timeout=run.settings.timeout, server_version=reached.facts.version,
     )  # fmt: skip
+
+
+def place_key(url: DatabaseUrl) -> str:
+    """The folder name of a database's backups: by where it is, because a restore may give it a new identity."""
+    body = f"{url.engine}\n{url.host}\n{url.port}\n{url.database}"
+    return hashlib.sha256(body.encode()).hexdigest()[:12]
 
 
 async def _expected_database(run: Run, url: DatabaseUrl) -> None:

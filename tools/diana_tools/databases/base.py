@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -113,9 +113,7 @@ class Database(Protocol):
         """The whole user schema, normalised, without Diana's own marker."""
         ...
 
-    def state(
-        self, session: ReadSession, version_table: str, tables: tuple[str, ...], *, digests: bool
-    ) -> State:
+    def state(self, session: ReadSession, version_table: str, tables: tuple[str, ...], *, digests: bool) -> State:
         """Schema, version rows and row counts of `tables` (empty: all), in one snapshot."""
         ...
 
@@ -151,9 +149,7 @@ class Database(Protocol):
         """The uses that making, loading, marking and destroying a scratch need, known before the permit."""
         ...
 
-    async def scratch(
-        self, doors: Doors, folder: Path, url: DatabaseUrl, server_version: str, grant: Grant
-    ) -> Scratch:
+    async def scratch(self, doors: Doors, folder: Path, url: DatabaseUrl, server_version: str, grant: Grant) -> Scratch:
         """Make an empty scratch: another server, or another file; `url` is the target, never written to.
 
         Raises:
@@ -161,13 +157,27 @@ class Database(Protocol):
         """
         ...
 
+    def run_environment(self, run: str, server_version: str) -> Mapping[str, str]:
+        """Variables for a run's tool by which its sessions can be found on the server, and end with it."""
+        ...
+
+    def cancel_uses(self, url: DatabaseUrl) -> tuple[Use, ...]:
+        """The uses that ending a run's sessions needs; none where a statement ends with its process."""
+        ...
+
+    async def end_run(self, doors: Doors, url: DatabaseUrl, run: str, grant: Grant) -> int:
+        """Cancel on the server what is left of a run (killing a client does not); how many sessions are still there.
+
+        Raises:
+            ConnectionFailed: the server could not be reached, or refused.
+        """
+        ...
+
     def restore_uses(self, url: DatabaseUrl, backup: Backup, folder: Path) -> tuple[Use, ...]:
         """The uses that a restore over the database needs, known before the permit."""
         ...
 
-    async def restore(
-        self, doors: Doors, url: DatabaseUrl, backup: Backup, folder: Path, grant: Grant
-    ) -> str:
+    async def restore(self, doors: Doors, url: DatabaseUrl, backup: Backup, folder: Path, grant: Grant) -> str:
         """Give the backup's state back over the database, keeping the failed state; returns where it was kept.
 
         Raises:

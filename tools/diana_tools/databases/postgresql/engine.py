@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from diana_tools.databases.base import BackupRequest, Blocker, Doors, Grant
-from diana_tools.databases.postgresql import catalog, dump, facts, loss, proof, restore, scratch
+from diana_tools.databases.postgresql import catalog, dump, facts, loss, proof, restore, running, scratch
 from diana_tools.databases.postgresql import state as states
 from diana_tools.domain import DatabaseUrl, Finding, Identity, Loss
 from diana_tools.measured import Backup, Proof, Schema, ServerFacts, State
@@ -71,6 +71,18 @@ class Postgresql:
     ) -> scratch.PostgresqlScratch:
         """See `scratch.make`."""
         return await scratch.make(doors, folder, url, server_version, grant)
+
+    def run_environment(self, run: str, server_version: str) -> Mapping[str, str]:
+        """See `running.environment`."""
+        return running.environment(run, server_version)
+
+    def cancel_uses(self, url: DatabaseUrl) -> tuple[Use, ...]:
+        """See `running.cancel_uses`."""
+        return running.cancel_uses(url)
+
+    async def end_run(self, doors: Doors, url: DatabaseUrl, run: str, grant: Grant) -> int:
+        """See `running.end_sessions`."""
+        return await running.end_sessions(doors, url, run, grant)
 
     def restore_uses(self, url: DatabaseUrl, backup: Backup, folder: Path) -> tuple[Use, ...]:
         """See `restore.uses`."""

@@ -7,7 +7,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from diana_tools.databases.base import BackupRequest, Blocker, Doors, Grant
@@ -94,6 +94,18 @@ class Sqlite:
     ) -> scratch.SqliteScratch:
         """See `scratch.make`."""
         return await asyncio.to_thread(scratch.make, doors.sessions, folder, url, grant)
+
+    def run_environment(self, run: str, server_version: str) -> Mapping[str, str]:
+        """Nothing: there is no server, and a statement ends with its process."""
+        return {}
+
+    def cancel_uses(self, url: DatabaseUrl) -> tuple[Use, ...]:
+        """Nothing to cancel."""
+        return ()
+
+    async def end_run(self, doors: Doors, url: DatabaseUrl, run: str, grant: Grant) -> int:
+        """Nothing is left."""
+        return 0
 
     def restore_uses(self, url: DatabaseUrl, backup: Backup, folder: Path) -> tuple[Use, ...]:
         """See `restore.uses`."""
