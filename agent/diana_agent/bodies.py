@@ -118,7 +118,7 @@ def change(result: ChangeResult, recovered: RecoveryResult | None) -> JsonObject
             "problems": list[JsonValue](recovered.problems),
         }
     return {
-        "state": result.state, "seconds": round(result.seconds, 3), "exit": result.exit_code,
+        "state": result.state, "seconds": round(result.seconds, 3), "tool_exit": result.exit_code,
         "applied": list(result.applied), "not_applied": list(result.not_applied), "error": result.error,
         "failed": result.failed, "warnings": list(result.warnings), "log": result.log, "recovery": back,
     }  # fmt: skip

@@ -12,6 +12,8 @@ from diana_agent.steps.report import report
 from diana_agent.workflow import Standing
 from diana_tools.errors import DianaError
 
+_CHANGES = ("migrate", "rollback", "restore")
+
 
 async def close_run(run: Run, exit_code: int | None = None) -> int:
     """Write the log if a change was tried or declined and none was written since; then end the record.
@@ -36,7 +38,7 @@ async def close_run(run: Run, exit_code: int | None = None) -> int:
 def _worth_telling(events: tuple[AnyEvent, ...]) -> bool:
     changes = any(isinstance(event, ChangeStarted) for event in events)
     declined = any(isinstance(event, Answered) and not event.matched for event in events)
-    refused = any(isinstance(event, Refused) and event.verb in ("migrate", "rollback", "restore") for event in events)
+    refused = any(isinstance(event, Refused) and event.verb in _CHANGES for event in events)
     return changes or declined or refused
 
 
@@ -50,6 +52,10 @@ def outcome_of(now: Standing, events: tuple[AnyEvent, ...]) -> tuple[str, int]:
         return "cancelled", exits.APPROVAL
     if now.halted is not None:
         return "failed", now.halted.exit_code
+    if now.rehearsal is not None and not now.rehearsal.passed:
+        return "failed", exits.HALTED
+    if any(isinstance(event, Refused) and event.verb in _CHANGES for event in events):
+        return "cancelled", exits.APPROVAL
     if now.preview is not None:
         return "dry_run", exits.DONE
     if now.plan is not None and not now.plan.pending:

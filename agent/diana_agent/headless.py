@@ -211,7 +211,8 @@ def _conclude(run: Run, asked: Asked, outcome: Outcome, code: int) -> None:
     body: JsonObject = {
         "schema": f"diana.{asked.verb}/1", "status": outcome.status, "reason": outcome.reason,
         "sentence": sentence(run, outcome), "exit": code, "run": run.id,
-    } | outcome.body  # fmt: skip
+    }  # fmt: skip
+    body = body | outcome.body | body
     if outcome.reason == "approval_required":
         body |= _approval_required(run)
     if asked.verb in STREAMED:

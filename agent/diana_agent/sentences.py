@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 
 from diana_agent import events as ev
@@ -95,3 +96,22 @@ def _loss(loss: Loss | None, catalogue: Catalogue) -> str:
         if loss.rows is not None
         else catalogue.say("plan.lost_unknown")
     )
+
+
+_MOST_DIFFERENCES = 12
+
+
+def differences_said(words: Sequence[str], catalogue: Catalogue) -> str:
+    """`code:object` words of a comparison as one line for people; what is too much is counted."""
+    said = "; ".join(_difference(word, catalogue) for word in words[:_MOST_DIFFERENCES])
+    more = len(words) - _MOST_DIFFERENCES
+    return f"{said}; {catalogue.say('report.diff.more', count=more)}" if more > 0 else said
+
+
+def _difference(word: str, catalogue: Catalogue) -> str:
+    code, _, rest = word.partition(":")
+    for message in (f"report.difference.{code}", f"error.{code}"):
+        if catalogue.has(message):
+            with suppress(KeyError):
+                return catalogue.say(message, value=rest.replace(":", " ", 1))
+    return word

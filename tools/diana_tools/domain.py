@@ -210,6 +210,7 @@ class Plan:
     """What would be done, in order, with what it would cost; its hash is what a person confirms.
 
     `code` holds (project-relative path, SHA-256) of every file the run would load. Direction is up or down.
+    `tables` are those there are now whose rows the run can change; all of them while anything is unread.
     """
 
     tool: str

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from diana_tools import probes
+from diana_tools import probes, traffic
 from diana_tools.adapters.base import Probe, Shape
 from diana_tools.analyze import MigrationText, analyze
 from diana_tools.domain import Environment, Estimate, Finding, Level, Migration, Plan, Recovery
@@ -53,10 +53,8 @@ def make_plan(bench: Workbench, probe: Probe, environment: Environment, aim: Aim
     if probe.history.problems:
         raise ToolError("history_inconsistent", {"problem": probe.history.problems[0]})
     chosen, target = _choose(probe, aim)
-    analysis = analyze(
-        _texts(bench.project.root, chosen), _dialect(bench), _texts(bench.project.root, _earlier(probe, chosen)),
-        _live(bench), aim.direction,
-    )  # fmt: skip
+    texts, live = _texts(bench.project.root, chosen), _live(bench)
+    analysis = analyze(texts, _dialect(bench), _texts(bench.project.root, _earlier(probe, chosen)), live, aim.direction)
     findings = tuple(_gated(f, environment, gate) for f in _count(bench, analysis.findings))
     plan = Plan(
         tool=bench.adapter.tool, tool_version=probe.version, address=bench.url.address,
@@ -64,7 +62,8 @@ def make_plan(bench: Workbench, probe: Probe, environment: Environment, aim: Aim
         target=target, pending=chosen, findings=findings, unread=analysis.unread,
         estimate=_estimate(chosen, findings),
         recovery=_recovery(probe.shape, chosen, bench.database.transactional_ddl), history=probe.history,
-        tables=_tables(findings), argv=_argv(bench, probe, aim, target), code=_code(bench, probe, chosen),
+        tables=traffic.tables_of(live) if analysis.unread else traffic.touched(live, (one.text for one in texts)),
+        argv=_argv(bench, probe, aim, target), code=_code(bench, probe, chosen),
         policy=gate.digest,
     )  # fmt: skip
     return replace(plan, plan_hash=plan_hash(plan))
@@ -100,14 +99,23 @@ def cleared(plan: Plan, rehearsal: Rehearsal, dialect: str, live: Schema | None)
         for m in plan.pending
         if any(u.migration == m.id for u in plan.unread)
     ]
-    if not rehearsal.passed or rehearsal.after is None or not texts:
+    if not rehearsal.passed or rehearsal.after is None:
         return _timed(plan, rehearsal)
+    ran = traffic.touched(rehearsal.before.schema, (one.sql for one in rehearsal.statements))
+    ran = (*ran, *traffic.moved(rehearsal))
+    if not texts:
+        return _timed(replace(plan, tables=_joined(plan.tables, ran)), rehearsal)
     seen = analyze(texts, dialect, [], live, plan.direction)
     known = {(f.rule, f.object) for f in plan.findings}
     fresh = tuple(replace(f, confidence="captured") for f in seen.findings if (f.rule, f.object) not in known)
     done = {text.id for text in texts}
     left = tuple(u for u in plan.unread if u.migration not in done) + seen.unread
-    return _timed(replace(plan, findings=plan.findings + fresh, unread=left), rehearsal)
+    tables = plan.tables if left else _joined(ran)
+    return _timed(replace(plan, findings=plan.findings + fresh, unread=left, tables=tables), rehearsal)
+
+
+def _joined(*groups: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted({name for group in groups for name in group}))
 
 
 def _timed(plan: Plan, rehearsal: Rehearsal) -> Plan:
@@ -183,10 +191,6 @@ def _gated(finding: Finding, environment: Environment, gate: Gate) -> Finding:
     if not nothing or environment.level is Level.PRODUCTION or finding.level == "B":
         return finding
     return replace(finding, level=min(finding.level, "W", key="OIWTB".index), data_loss=False)
-
-
-def _tables(findings: Sequence[Finding]) -> tuple[str, ...]:
-    return tuple(sorted({f.object.split(".")[0] for f in findings if f.object and f.data_loss}))
 
 
 def _estimate(pending: Sequence[Migration], findings: Sequence[Finding]) -> Estimate:

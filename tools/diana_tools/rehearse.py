@@ -14,6 +14,7 @@ from diana_tools.command import WriteCommand
 from diana_tools.databases.base import Grant, Scratch
 from diana_tools.domain import DatabaseUrl, Plan
 from diana_tools.errors import BackupError, ConnectionFailed, RehearsalError, ScratchBreach, ToolError
+from diana_tools.live import without_frames
 from diana_tools.measured import Backup, Rehearsal, State
 from diana_tools.permit import Act, Operation, Use
 from diana_tools.workbench import Workbench, look
@@ -112,10 +113,11 @@ async def rehearse(
 
 def _human(line: Callable[[str], None]) -> Callable[[str], None]:
     """Only what the tool says to people: the rehearsal's own machine-readable lines stay in the log."""
+    plainly = without_frames(line)
 
     def shown(text: str) -> None:
         if text.strip() and not text.startswith("@@"):
-            line(text)
+            plainly(text)
 
     return shown
 

@@ -35,7 +35,7 @@ async def verify(
         found=f"{len(after.tables)} tables read", query="SELECT count(*) of every table",
     )  # fmt: skip
     full = expected if rehearsal is not None and rehearsal.kind == "full" else None
-    rows = _rows(full, before, rehearsal, after) if full is not None else _untouched(plan, before, after)
+    rows = _rows(plan, full, before, rehearsal, after) if full is not None else _kept(plan, before, after)
     rows = _with_constraints(rows, before, after)
     checks = (history, _schema(expected, after), rows, connectivity)
     missing = (
@@ -66,22 +66,33 @@ def _with_constraints(rows: Check, before: State | None, after: State) -> Check:
     return replace(rows, passed=False, problems=(*rows.problems, *fresh))
 
 
-def _untouched(plan: Plan, before: State | None, after: State) -> Check:
-    """Without a rehearsal on rows: every table that no finding names must still have at least its rows."""
+def _kept(plan: Plan, before: State | None, after: State) -> Check:
+    """Without a rehearsal on rows: a table that the plan names, and no finding empties, has at least its rows.
+
+    Tables that the plan does not name belong to other sessions, which may delete what they like.
+    """
     if before is None or plan.unread:
         return Check("data", passed=None, critical=False, expected="", found="")
     now, start = after.rows(), before.rows()
-    quiet = [table for table in start if table not in plan.tables]
-    lost = [f"rows:{table}:{start[table]}:{now.get(table, 0)}" for table in quiet if now.get(table, 0) < start[table]]
+    losing = [finding.object for finding in plan.findings if finding.data_loss]
+    kept = [
+        table
+        for table in start
+        if table in plan.tables and not any(lost == table or lost.startswith(f"{table}.") for lost in losing)
+    ]
+    lost = [f"rows:{table}:{start[table]}:{now.get(table, 0)}" for table in kept if now.get(table, 0) < start[table]]
     return Check(
-        "data", passed=not lost, critical=False, expected=str(sum(start[table] for table in quiet)),
-        found=str(sum(now.get(table, 0) for table in quiet)), query="SELECT count(*) of every untouched table",
+        "data", passed=not lost, critical=False, expected=str(sum(start[table] for table in kept)),
+        found=str(sum(now.get(table, 0) for table in kept)), query="SELECT count(*) of every table of the plan",
         problems=tuple(lost),
     )  # fmt: skip
 
 
-def _rows(expected: State, before: State | None, rehearsal: Rehearsal | None, after: State) -> Check:
-    """Row counts now against the count before, moved by what the rehearsal moved; only fewer rows is a loss."""
+def _rows(plan: Plan, expected: State, before: State | None, rehearsal: Rehearsal | None, after: State) -> Check:
+    """Rows now against those before, moved by what the rehearsal moved; only fewer rows is a loss.
+
+    Only in a table that the run can have changed: other sessions may delete what they like in theirs.
+    """
     if before is None or rehearsal is None:
         return Check("data", passed=None, critical=False, expected="", found="")
     was, rehearsed, now = rehearsal.before.rows(), expected.rows(), after.rows()
@@ -89,7 +100,8 @@ def _rows(expected: State, before: State | None, rehearsal: Rehearsal | None, af
     lost: list[str] = []
     for table, rows in rehearsed.items():
         wanted = start.get(table, 0) + rows - was.get(table, 0)
-        if table not in now or now[table] < wanted:
+        theirs = table in start and table not in plan.tables
+        if table not in now or (now[table] < wanted and not theirs):
             lost.append(f"rows:{table}:{wanted}:{now.get(table, 0)}")
     total = sum(rows for table, rows in now.items() if table in rehearsed)
     return Check(

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from diana_agent.run import Run
-from diana_agent.sentences import kind_word
+from diana_agent.sentences import differences_said, kind_word
 from diana_agent.steps.prerequisites import megabytes
 from diana_tools.backup import differences
 from diana_tools.domain import Finding, Plan
-from diana_tools.measured import Backup
-from diana_tools.migrate import measure
+from diana_tools.measured import Backup, State
 
 
 def execution_facts(run: Run, plan: Plan) -> tuple[str, ...]:
@@ -60,15 +59,14 @@ def _rehearsal(run: Run) -> str:
     return say("fact.not_rehearsed", reason=standing.unrehearsed or "-")
 
 
-def restore_facts(run: Run, made: Backup) -> tuple[str, ...]:
+def restore_facts(run: Run, made: Backup, now: State) -> tuple[str, ...]:
     """What a restore would take away: when the backup was made, how it was proven, what was measured to differ."""
     say, bench = run.catalogue.say, run.need_bench()
-    now = measure(bench, run.need_probe().version_table, digests=True)
     differing = differences(made.state, now)
     return (
         say("fact.database", engine=bench.url.engine, place=bench.url.address.place),
         say("fact.restore_from", backup=made.id, made_at=made.made_at, version=", ".join(made.version) or "-"),
         say(f"fact.backup.{made.grade.value}", path=made.path, size=megabytes(made.size), copies=str(len(made.copies))),
-        say("fact.restore_differs", count=len(differing), what="; ".join(differing[:6]) or "-"),
+        say("fact.restore_differs", count=len(differing), what=differences_said(differing, run.catalogue) or "-"),
         say("fact.restore_writes_unknown"),
     )

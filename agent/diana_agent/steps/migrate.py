@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from diana_agent import bodies
@@ -15,16 +16,19 @@ from diana_agent.guard.rules import rules_of
 from diana_agent.lock import run_lock
 from diana_agent.models.base import JsonValue
 from diana_agent.run import Outcome, Run
+from diana_agent.sentences import differences_said
 from diana_agent.steps.approved import with_approval, write_request
 from diana_agent.steps.facts_for_person import execution_facts
 from diana_agent.steps.plan import aim_of, fresh_plan, record
 from diana_agent.steps.verify import verify
 from diana_tools import migrate as migrating
+from diana_tools.backup import differences
 from diana_tools.databases.base import Grant
 from diana_tools.domain import Plan
-from diana_tools.errors import ChangeFailed
+from diana_tools.errors import DianaError, PermitRefused
 from diana_tools.measured import Backup, ChangeResult, RecoveryResult, State
 from diana_tools.permit import Act
+from diana_tools.traffic import of_rows
 
 
 async def migrate(run: Run) -> Outcome:
@@ -124,16 +128,25 @@ async def _changed(run: Run, plan: Plan, ready: migrating.Ready, grant: Grant) -
                          log=str(run.folders.state / "runs" / f"{grant.permit.id}-{migrating.RUN}")),
         "guard",
     )  # fmt: skip
-    result = await migrating.run(bench, plan, ready, grant, before, table, run.line)
+    try:
+        result, after = await migrating.run(bench, plan, ready, grant, before, table, run.line)
+    except PermitRefused as error:
+        run.write(ev.ChangeFinished(permit=grant.permit.id, act=grant.permit.act.value, result=_never(plan, error)))
+        raise
     run.write(ev.ChangeFinished(permit=grant.permit.id, act=grant.permit.act.value, result=result), "tool")
+    if after is not None:
+        run.write(ev.Measured(moment="after", state=after), "tool")
     if result.state == "applied":
-        return await _succeeded(run, plan, result, table)
-    return await _failed(run, plan, ready, grant, before, result)
+        return await _succeeded(run, plan, result, after)
+    return await _failed(run, _Failure(plan, ready, grant, before, after, result))
 
 
-async def _succeeded(run: Run, plan: Plan, result: ChangeResult, table: str) -> Outcome:
-    after = await asyncio.to_thread(migrating.measure, run.need_bench(), table, digests=False)
-    run.write(ev.Measured(moment="after", state=after), "tool")
+def _never(plan: Plan, error: PermitRefused) -> ChangeResult:
+    """A change that its permit did not let begin."""
+    return ChangeResult(-1, 0.0, "unchanged", (), tuple(m.id for m in plan.pending), error.code)
+
+
+async def _succeeded(run: Run, plan: Plan, result: ChangeResult, after: State | None) -> Outcome:
     message = "migrate.done" if plan.direction == "up" else "rollback.done"
     run.note(message, "good", count=str(len(plan.pending)), seconds=f"{result.seconds:.1f}")
     for warning in result.warnings:
@@ -144,46 +157,80 @@ async def _succeeded(run: Run, plan: Plan, result: ChangeResult, table: str) -> 
     how = "done" if checked.status == "done" else "failed"
     run.write(ev.StepLeft(step=8, outcome=how, seconds=time.monotonic() - started))
     body = bodies.change(result, None)
-    body["version"] = list[JsonValue](after.version)
+    body["version"] = list[JsonValue](after.version if after is not None else ())
     body["verification"] = checked.body
     if checked.status != "done":
         return Outcome("failed", body, checked.reason, exit_code=9)
     return Outcome("done", body)
 
 
-async def _failed(
-    run: Run, plan: Plan, ready: migrating.Ready, grant: Grant, before: State, result: ChangeResult
-) -> Outcome:
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """A change that did not come to its end, and the states around it; `after` None: it could not be measured."""
+
+    plan: Plan
+    ready: migrating.Ready
+    grant: Grant
+    before: State
+    after: State | None
+    result: ChangeResult
+
+
+async def _failed(run: Run, failure: _Failure) -> Outcome:
     """S7.5: the ladder's rungs a to c by themselves where the person wants it; d and e never (guard's design)."""
-    run.note("migrate.failed", "bad", migration=result.failed, error=result.error)
-    recovered = await _recovered(run, ready, grant, before, result)
+    result = failure.result
+    error = result.error.removeprefix("migration_failed: ")
+    run.note("migrate.failed", "bad", migration=result.failed or "-", error=error, log=result.log)
+    recovered, now = await _recovered(run, failure)
     if recovered is not None:
         run.write(ev.Recovered(result=recovered), "tool")
     body = bodies.change(result, recovered)
     fields = (("log", result.log), ("error", result.error))
     if recovered is not None and recovered.recovered:
-        run.note("recovery.done", "good", rung=recovered.rung)
+        _say_recovered(run, failure.before, now, recovered.rung)
         return Outcome("failed", body, "migration_failed", fields, exit_code=7)
     made = run.standing.backup
-    problems = recovered.problems if recovered is not None else ()
-    run.note("recovery.failed", "bad", problems=", ".join(problems[:5]) or "?")
-    run.note("recovery.how", "warn", backup=made.id if made is not None else "-", project=str(run.project))
+    problems = _left(failure, recovered, now)
+    body["left"] = list[JsonValue](problems)
+    message = "recovery.failed" if recovered is not None else "recovery.not_tried"
+    run.note(message, "bad", problems=differences_said(problems, run.catalogue) or "?")
+    if made is not None:
+        run.note("recovery.how", "warn", backup=made.id, project=str(run.project))
+    else:
+        run.note("recovery.by_hand", "warn")
     return Outcome("failed", body, "person_needed", fields, exit_code=8)
 
 
-async def _recovered(
-    run: Run, ready: migrating.Ready, grant: Grant, before: State, result: ChangeResult
-) -> RecoveryResult | None:
+def _say_recovered(run: Run, before: State, now: State | None, rung: str) -> None:
+    """Back as before; where rows moved meanwhile, that is said, and nothing is claimed of them."""
+    rows = of_rows(differences(before, now)) if now is not None else ()
+    if rows:
+        run.note("recovery.done_live", "good", rung=rung, tables=", ".join(rows[:5]))
+    else:
+        run.note("recovery.done", "good", rung=rung)
+
+
+def _left(failure: _Failure, recovered: RecoveryResult | None, now: State | None) -> tuple[str, ...]:
+    """What of the run is still there, as far as it could be measured."""
+    if recovered is not None and recovered.problems:
+        return recovered.problems
+    return migrating.left_behind(failure.plan, differences(failure.before, now)) if now is not None else ()
+
+
+async def _recovered(run: Run, failure: _Failure) -> tuple[RecoveryResult | None, State | None]:
     bench, table = run.need_bench(), run.need_probe().version_table
-    if result.state == "unchanged":
-        return RecoveryResult("a", recovered=True)
-    if grant.permit.act is not Act.APPLY or not run.settings.rollback_on_failure:
-        return None
+    if failure.result.state == "unchanged":
+        return RecoveryResult("a", recovered=True), failure.after
+    if failure.grant.permit.act is not Act.APPLY or not run.settings.rollback_on_failure:
+        return None, failure.after
     run.note("recovery.started", "warn")
     try:
-        done = await migrating.take_back(bench, ready, grant, before, table, run.line)
-    except ChangeFailed as error:
-        return RecoveryResult("b", recovered=False, problems=(error.code,))
-    state = await asyncio.to_thread(migrating.measure, bench, table, digests=False)
-    run.write(ev.Measured(moment="recovered", state=state), "tool")
-    return done
+        done, now = await migrating.take_back(
+            bench, failure.plan, failure.ready, failure.grant, failure.before, table, run.line
+        )
+    except DianaError as error:
+        if error.code.startswith("journal_"):
+            raise
+        return RecoveryResult("none", recovered=False, problems=(error.code,)), None
+    run.write(ev.Measured(moment="recovered", state=now), "tool")
+    return done, now
