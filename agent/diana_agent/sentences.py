@@ -36,6 +36,9 @@ def lines_of(event: ev.AnyEvent, catalogue: Catalogue) -> tuple[str, ...]:
 
 def refusal(reason: str, fields: dict[str, str], catalogue: Catalogue) -> str:
     """The sentence of a refusal; a reason of a tool's own falls back to its error sentence, then to its code."""
+    code, _, what = fields.get("problem", "").partition(":")
+    if catalogue.has(f"history.{code}"):
+        fields = fields | {"problem": catalogue.say(f"history.{code}", object=what)}
     for message in (f"refused.{reason}", f"error.{reason}"):
         if catalogue.has(message):
             with suppress(KeyError):  # a field that nobody filled must not hide what happened

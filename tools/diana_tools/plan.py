@@ -125,6 +125,10 @@ def _timed(plan: Plan, rehearsal: Rehearsal) -> Plan:
 
 
 def _choose(probe: Probe, aim: Aim) -> tuple[tuple[Migration, ...], tuple[str, ...]]:
+    # A flat list cannot say what one version of several branches takes along: only "everything" is sure there.
+    branched = len(probe.heads) > 1 or len(probe.current) > 1
+    if branched and (aim.direction == "down" or aim.version or aim.count):
+        raise ToolError("history_branched", {"heads": ", ".join(probe.heads)})
     if aim.direction == "down":
         return _choose_down(probe, aim)
     if aim.version:

@@ -53,13 +53,18 @@ async def _choose(run: Run, found: tuple[Detection, ...]) -> Detection:
         return found[0]
     if not found:
         return await _by_hand(run)
-    options = tuple(f"{one.tool} ({one.root or '.'}, {one.config})" for one in found)
+    options = tuple(f"{one.tool} ({one.root or '.'}, {one.config}{_section(one)})" for one in found)
     text = run.catalogue.say("ask.tool", count=str(len(found)))
     title = run.catalogue.say("ask.tool.title")
     reply = await run.person.ask(Question("ask.tool", "choice", text, options=options, title=title))
     if not reply.given or reply.text not in options:
         raise ChoiceNeeded("several_tools", {"tools": ", ".join(options)})
     return found[options.index(reply.text)]
+
+
+def _section(one: Detection) -> str:
+    """Which part of a file with several; empty for Alembic's usual one."""
+    return f" [{one.section}]" if one.section not in ("", "alembic") else ""
 
 
 async def _by_hand(run: Run) -> Detection:
