@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 _BEGINS = "Traceback (most recent call last):"
-_CHAINED = ("The above exception was the direct cause of", "During handling of the above exception, another")
+_CHAINED = ("The above exception", "During handling of")
 
 
 def without_frames(line: Callable[[str], None]) -> Callable[[str], None]:
