@@ -79,9 +79,9 @@ class Examination:
 
     def _copy_is_now_the_only_one(self, dropped: Statement) -> None:
         """A column that took over the values of a dropped one holds old data from now on."""
-        copy = self.ledger.copied.get((self.ledger.key(dropped.table), self.ledger.key(dropped.column)))
+        copy = self.ledger.copied.get((self.ledger.place(dropped.table), self.ledger.fold(dropped.column)))
         holder = self.ledger.table(dropped.table)
-        column = holder.columns.get(self.ledger.key(copy)) if holder is not None and copy else None
+        column = holder.columns.get(self.ledger.fold(copy)) if holder is not None and copy else None
         if column is not None:
             column.fresh = False
 
@@ -119,6 +119,8 @@ def _called(statement: Statement) -> tuple[str, ...]:
 
 def _bookkeeping(statement: Statement) -> bool:
     """Alembic's own rows, among captured SQL: its table has the one column `version_num`."""
+    if "version" not in statement.table.lower():
+        return False
     if statement.action is Action.UPDATE:
         return [column.name for column in statement.columns] == [_VERSION_COLUMN]
     return statement.action is Action.DELETE and statement.filters == (_VERSION_COLUMN,)

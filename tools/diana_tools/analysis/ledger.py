@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from diana_tools.analysis.live import LiveSchema
 from diana_tools.analysis.statement import UNKNOWN, ForeignKey, Reading
 
-_DEFAULT_SCHEMAS = ("public.", "main.", "pg_temp.")
+_DEFAULT_SCHEMAS = {"postgresql": "public.", "sqlite": "main."}
+_TEMPORARY = "temporary: "
 
 
 @dataclass(slots=True)
@@ -23,14 +24,13 @@ class Held:
 
 @dataclass(slots=True)
 class Holder:
-    """A table. `complete`: all of its columns are known. `under`: the table that a temporary one hides."""
+    """A table. `complete`: all of its columns are known."""
 
     name: str
     columns: dict[str, Held] = field(default_factory=dict[str, Held])
     keys: list[ForeignKey] = field(default_factory=list[ForeignKey])
     fresh: bool = False
     complete: bool = False
-    under: Holder | None = None
 
 
 class Ledger:
@@ -48,7 +48,7 @@ class Ledger:
         self.path = ""
         self._there: set[str] = set()
         for table in live.tables if live is not None else ():
-            columns = {self.key(c.name): Held(c.name, c.type, required=not c.nullable) for c in table.columns}
+            columns = {self.fold(c.name): Held(c.name, c.type, required=not c.nullable) for c in table.columns}
             self._there.add(self.key(table.name).rpartition(".")[2])
             self.tables[self.key(table.name)] = Holder(
                 table.name, columns, list(table.keys), complete=bool(table.columns)
@@ -59,19 +59,26 @@ class Ledger:
         """Whether a live schema says what exists; what it does not name does not exist."""
         return self.live is not None and bool(self.live.tables)
 
-    def key(self, name: str) -> str:
-        """A name as it is compared: PostgreSQL folded it already, the others ignore case."""
-        for schema in _DEFAULT_SCHEMAS:
-            if name.startswith(schema):
-                name = name.removeprefix(schema)
-                break
-        else:
-            name = f"{self.path}{name}" if "." not in name else name
+    def fold(self, name: str) -> str:
+        """A plain name as it is compared: PostgreSQL folded it already, the others ignore case."""
         return name if self.dialect == "postgresql" else name.casefold()
+
+    def key(self, name: str) -> str:
+        """The name of something in a schema as it is compared; what needs no schema may be written with it."""
+        folded = self.fold(name)
+        default = _DEFAULT_SCHEMAS.get(self.dialect, "")
+        if default and folded.startswith(default):
+            return folded.removeprefix(default)
+        return folded if "." in folded else f"{self.path}{folded}"
+
+    def place(self, name: str, *, temporary: bool = False) -> str:
+        """Where a table is kept: a temporary one hides the real one of its name, unless a schema is named."""
+        hidden = _TEMPORARY + self.fold(name)
+        return hidden if temporary or ("." not in name and hidden in self.tables) else self.key(name)
 
     def table(self, name: str) -> Holder | None:
         """What is known of a table."""
-        return self.tables.get(self.key(name))
+        return self.tables.get(self.place(name))
 
     def spares(self, table: str) -> bool:
         """Whether a table holds nothing from before: the pending migrations made it, or it is not there at all."""
@@ -91,13 +98,13 @@ class Ledger:
         holder = self.table(table)
         if holder is None or column == UNKNOWN:
             return False
-        found = holder.columns.get(self.key(column))
+        found = holder.columns.get(self.fold(column))
         return found.fresh if found is not None else holder.complete and self.known
 
     def type_of(self, table: str, column: str) -> str:
         """The type of a column, empty when it is not known."""
         holder = self.table(table)
-        found = holder.columns.get(self.key(column)) if holder is not None else None
+        found = holder.columns.get(self.fold(column)) if holder is not None else None
         return found.type if found is not None else ""
 
     def members(self, type_name: str) -> tuple[str, ...]:
@@ -129,7 +136,7 @@ class Ledger:
 
     def replace(self, old: str, new: str) -> None:
         """A rebuild: `new` takes the place of `old` and holds its data in every column that both have."""
-        before, after = self.tables.pop(self.key(old), None), self.table(new)
+        before, after = self.tables.pop(self.place(old), None), self.table(new)
         if after is None:
             return
         after.fresh = before.fresh if before is not None else False

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from diana_tools.analysis.ledger import Held, Ledger
+from diana_tools.analysis.ledger import Held, Holder, Ledger
 from diana_tools.analysis.statement import Action, Column, Statement, Where
 
+# Behind these a name may mean another table than before.
+_MOVING = frozenset({Action.SET_PATH, Action.RENAME_SCHEMA})
 _MOST_COPIES = 4
 _SPOILING = frozenset({Action.DELETE, Action.TRUNCATE, Action.DROP_TABLE, Action.DROP_COLUMN, Action.UPDATE})
 
@@ -30,6 +32,8 @@ class Rebuild:
 
 def rebuilds(statements: Sequence[Statement], ledger: Ledger) -> dict[int, Rebuild]:
     """All rebuilds of one migration, by the place where the old table is dropped."""
+    if any(statement.action in _MOVING for statement in statements):
+        return {}
     copies: dict[str, list[int]] = {}
     renames: dict[tuple[str, str], list[int]] = {}
     found: dict[int, Rebuild] = {}
@@ -66,9 +70,8 @@ def _rebuild(statements: Sequence[Statement], ledger: Ledger, places: tuple[int,
 
 
 def _spoilt(between: Sequence[Statement], ledger: Ledger, new: str) -> bool:
-    """Whether rows of the new table are taken away again before it stands in the old one's place."""
-    touching = (s for s in between if s.action in _SPOILING and ledger.key(s.table) == new)
-    return any(s.action is not Action.UPDATE or s.where is not Where.SOME for s in touching)
+    """Whether the new table loses rows or values again before it stands in the old one's place."""
+    return any(s.action in _SPOILING and ledger.key(s.table) == new for s in between)
 
 
 def consequences(rebuild: Rebuild, statements: Sequence[Statement], ledger: Ledger) -> Iterator[Statement]:
@@ -80,22 +83,29 @@ def consequences(rebuild: Rebuild, statements: Sequence[Statement], ledger: Ledg
     before, after = ledger.table(rebuild.old), ledger.table(rebuild.new)
     base = replace(drop, action=Action.REBUILD, table=rebuild.table, batch=True, columns=())
     yield base
-    if rebuild.copy.star:
-        return
     if before is None or not before.complete:
-        yield replace(drop, guessed=True)
+        if not rebuild.copy.star:
+            yield replace(drop, guessed=True)
         return
-    kept = {ledger.key(column.source): column for column in rebuild.copy.columns if column.source}
-    derived = {ledger.key(column.derived): column for column in rebuild.copy.columns if column.derived}
+    columns = _by_place(before, after) if rebuild.copy.star else rebuild.copy.columns
+    kept = {ledger.fold(column.source): column for column in columns if column.source}
+    derived = {ledger.fold(column.derived): column for column in columns if column.derived}
     for key, column in before.columns.items():
         if key in kept:
-            target = after.columns.get(ledger.key(kept[key].name)) if after is not None else None
+            target = after.columns.get(ledger.fold(kept[key].name)) if after is not None else None
             yield from _retyped(base, column, kept[key], target)
         elif key in derived:
             written = Column(column.name, derived=column.name)
             yield replace(base, action=Action.UPDATE, where=Where.NONE, columns=(written,))
         else:
             yield replace(base, action=Action.DROP_COLUMN, column=column.name)
+
+
+def _by_place(before: Holder, after: Holder | None) -> tuple[Column, ...]:
+    """`SELECT *` fills columns in their order; all are kept, whatever they are called."""
+    targets = list(after.columns.values()) if after is not None and len(after.columns) == len(before.columns) else []
+    names = [target.name for target in targets] or [column.name for column in before.columns.values()]
+    return tuple(Column(name, source=old.name) for name, old in zip(names, before.columns.values(), strict=True))
 
 
 def _retyped(base: Statement, old: Held, copy: Column, new: Held | None) -> Iterator[Statement]:

@@ -9,38 +9,34 @@ from diana_tools.analysis.statement import UNKNOWN, Action, Column, Statement, W
 
 
 def _create(ledger: Ledger, statement: Statement) -> None:
-    key = ledger.key(statement.table)
-    there = ledger.tables.get(key)
-    if statement.table == UNKNOWN or (there is not None and not statement.temporary and not statement.replaces):
+    place = ledger.place(statement.table, temporary=True) if statement.temporary else ledger.key(statement.table)
+    if statement.table == UNKNOWN or (place in ledger.tables and not statement.replaces):
         return
     maybe_there = (statement.guarded or statement.conditional) and not ledger.known
     declared = [column for column in statement.columns if column.name not in ("", "*", UNKNOWN)]
-    columns = {ledger.key(c.name): Held(c.name, c.type, fresh=True, required=not c.nullable) for c in declared}
-    ledger.tables[key] = Holder(
+    columns = {ledger.fold(c.name): Held(c.name, c.type, fresh=True, required=not c.nullable) for c in declared}
+    ledger.tables[place] = Holder(
         statement.table,
         columns,
         list(statement.keys),
         fresh=statement.temporary or not maybe_there,
         complete=bool(columns) and len(declared) == len(statement.columns) and not maybe_there,
-        under=there if statement.temporary else None,
     )
 
 
 def _drop(ledger: Ledger, statement: Statement) -> None:
-    gone = ledger.tables.pop(ledger.key(statement.table), None)
-    if gone is not None and gone.under is not None:
-        ledger.tables[ledger.key(statement.table)] = gone.under
+    ledger.tables.pop(ledger.place(statement.table), None)
 
 
 def _add_column(ledger: Ledger, statement: Statement) -> None:
     holder = ledger.table(statement.table)
     if holder is None and not ledger.known and statement.table != UNKNOWN:
-        holder = ledger.tables.setdefault(ledger.key(statement.table), Holder(statement.table))
-    if holder is None or ledger.key(statement.column) in holder.columns:
+        holder = ledger.tables.setdefault(ledger.place(statement.table), Holder(statement.table))
+    if holder is None or ledger.fold(statement.column) in holder.columns:
         return
     maybe_there = (statement.guarded or statement.conditional) and not (holder.complete and ledger.known)
     made = statement.columns[0] if statement.columns else Column(statement.column, statement.new_type)
-    holder.columns[ledger.key(statement.column)] = Held(
+    holder.columns[ledger.fold(statement.column)] = Held(
         made.name, made.type, fresh=not maybe_there, required=not made.nullable
     )
     holder.keys += statement.keys
@@ -49,31 +45,45 @@ def _add_column(ledger: Ledger, statement: Statement) -> None:
 def _drop_column(ledger: Ledger, statement: Statement) -> None:
     holder = ledger.table(statement.table)
     if holder is not None:
-        holder.columns.pop(ledger.key(statement.column), None)
+        holder.columns.pop(ledger.fold(statement.column), None)
+    _copies_end(ledger, statement.table, statement.column)
+
+
+def _copies_end(ledger: Ledger, table: str, column: str) -> None:
+    """A column that is gone, or holds something else, is no copy of another any more."""
+    place = ledger.place(table)
+    for pair, copy in list(ledger.copied.items()):
+        if pair[0] == place and ledger.fold(copy) == ledger.fold(column):
+            del ledger.copied[pair]
 
 
 def _retype(ledger: Ledger, statement: Statement) -> None:
     holder = ledger.table(statement.table)
-    found = holder.columns.get(ledger.key(statement.column)) if holder is not None else None
+    found = holder.columns.get(ledger.fold(statement.column)) if holder is not None else None
     if found is not None:
         found.type = statement.new_type
 
 
 def _rename(ledger: Ledger, statement: Statement) -> None:
-    holder = ledger.tables.pop(ledger.key(statement.table), None)
+    place = ledger.place(statement.table)
+    holder = ledger.tables.pop(place, None)
     if holder is not None:
         holder.name = statement.name
         ledger.tables[ledger.key(statement.name)] = holder
     elif not ledger.known:
         ledger.tables.pop(ledger.key(statement.name), None)
+    for pair in [pair for pair in ledger.copied if pair[0] == place]:
+        del ledger.copied[pair]
 
 
 def _rename_column(ledger: Ledger, statement: Statement) -> None:
     holder = ledger.table(statement.table)
-    found = holder.columns.pop(ledger.key(statement.column), None) if holder is not None else None
+    found = holder.columns.pop(ledger.fold(statement.column), None) if holder is not None else None
     if found is not None and holder is not None:
         found.name = statement.name
-        holder.columns[ledger.key(statement.name)] = found
+        holder.columns[ledger.fold(statement.name)] = found
+    _copies_end(ledger, statement.table, statement.column)
+    ledger.copied.pop((ledger.place(statement.table), ledger.fold(statement.column)), None)
 
 
 def _add_key(ledger: Ledger, statement: Statement) -> None:
@@ -127,11 +137,14 @@ def _set_path(ledger: Ledger, statement: Statement) -> None:
 
 def _update(ledger: Ledger, statement: Statement) -> None:
     """A column that was filled from another one, row by row and everywhere, is a copy of it."""
+    whole = statement.where is not Where.SOME and not statement.conditional and not statement.guessed
+    written = [column.name for column in statement.columns]
     for column in statement.columns:
-        fresh = ledger.spares_column(statement.table, column.name)
-        whole = statement.where is not Where.SOME and not statement.conditional
-        if column.source and not column.derived and fresh and whole:
-            ledger.copied[ledger.key(statement.table), ledger.key(column.source)] = column.name
+        _copies_end(ledger, statement.table, column.name)
+        # What is written itself may change before or after it is read.
+        verbatim = column.source and not (column.derived or column.cast) and column.source not in written
+        if whole and verbatim and ledger.spares_column(statement.table, column.name):
+            ledger.copied[ledger.place(statement.table), ledger.fold(column.source)] = column.name
 
 
 def _rename_schema(ledger: Ledger, _statement: Statement) -> None:
@@ -139,7 +152,7 @@ def _rename_schema(ledger: Ledger, _statement: Statement) -> None:
     for holder in ledger.tables.values():
         if "." in holder.name:
             holder.fresh, holder.complete = False, False
-    ledger.path = ledger.path or f"{UNKNOWN}."
+    ledger.path = f"{UNKNOWN}."
 
 
 _CHANGES: dict[Action, Callable[[Ledger, Statement], None]] = {

@@ -9,7 +9,6 @@ from diana_tools.analysis.python.values import (
     Class,
     Function,
     Handle,
-    Imported,
     Items,
     Pairs,
     Plain,
@@ -86,7 +85,7 @@ def truth(value: Value | None) -> bool | None:
         return bool(value.items) if value.known else None
     if isinstance(value, Pairs):
         return bool(value.pairs) if value.known else None
-    if isinstance(value, (Imported, Function, Class, Bind, Table)):
+    if isinstance(value, (Function, Class, Bind, Table)):
         return True
     return None
 

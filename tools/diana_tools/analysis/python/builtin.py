@@ -38,6 +38,9 @@ def call(run: Run, word: str, given: Arguments, node: ast.AST) -> Value:
     if word in _CODE:
         run.gap("AC002.executed_text", node)
         return Unknown(foreign=True)
+    if word in ("map", "filter"):
+        return _mapped(run, given, node)
+    _callbacks(run, given, node)
     if word == "getattr":
         return _getattr(run, given, node)
     if word in _LISTS:
@@ -49,11 +52,6 @@ def call(run: Run, word: str, given: Arguments, node: ast.AST) -> Value:
         return Pairs(tuple((Text(key), value) for key, value in given.keywords)) if not given.positional else DATA
     if word in ("range", "enumerate", "zip", "len"):
         return _counted(word, given)
-    if word in ("open", "input"):
-        return DATA
-    if word in ("map", "filter"):
-        return _mapped(run, given, node)
-    _callbacks(run, given, node)
     return DATA
 
 

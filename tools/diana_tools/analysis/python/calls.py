@@ -7,6 +7,8 @@ import sys
 
 from diana_tools.analysis.python import builtin, objects
 from diana_tools.analysis.python.answers import either, listed, paired
+from diana_tools.analysis.python.connections import EXECUTES
+from diana_tools.analysis.python.effects import execute
 from diana_tools.analysis.python.kinds import column_type
 from diana_tools.analysis.python.methods import invoke
 from diana_tools.analysis.python.operations import operate
@@ -41,7 +43,7 @@ _REACHING = frozenset(
     {
         "asyncio", "code", "concurrent", "ctypes", "ftplib", "http", "importlib", "multiprocessing", "pickle", "pty",
         "runpy", "shelve", "shutil", "signal", "smtplib", "socket", "sqlite3", "subprocess", "telnetlib", "threading",
-        "urllib", "xmlrpc",
+        "sys", "urllib", "xmlrpc",
     }
 )  # fmt: skip
 # Packages whose functions compute or log, and never touch a database.
@@ -107,12 +109,24 @@ def apply(run: Run, callee: Value, given: Arguments, node: ast.AST) -> Value:
     if isinstance(callee, Method):
         return invoke(run, callee.receiver, callee.name, given, node)
     if isinstance(callee, Class):
-        return Row(callee.table, fresh=True) if callee.table else DATA if callee.enum else Instance()
+        return _made(run, callee, node)
     if isinstance(callee, Choice):
         return _one_of(run, callee, given, node)
     if isinstance(callee, (Type, Bind)):
         return callee
     run.gap("AC002.imported_call" if isinstance(callee, Unknown) and callee.foreign else "AC002.unknown_call", node)
+    return DATA
+
+
+def _made(run: Run, callee: Class, node: ast.AST) -> Value:
+    """An object of a class of the same file: its methods may be called in ways that we do not see."""
+    if callee.table:
+        return Row(callee.table, fresh=True)
+    if run.typing:
+        return Type(callee.name)
+    if callee.methods and not callee.enum:
+        run.gap("AC002.unknown_call", node)
+        return Instance()
     return DATA
 
 
@@ -130,7 +144,7 @@ def _imported(run: Run, callee: Imported, given: Arguments, node: ast.AST) -> Va
     if callee.path.startswith(_OP):
         return operate(run, callee.last, given, node)
     if root == "alembic":
-        return _alembic(run, callee, node)
+        return _alembic(run, callee, given, node)
     if root in _SQLALCHEMY:
         return objects.construct(run, callee, given, node)
     if root == "builtins":
@@ -143,13 +157,17 @@ def _imported(run: Run, callee: Imported, given: Arguments, node: ast.AST) -> Va
     return _foreign(run, callee, given, node)
 
 
-def _alembic(run: Run, callee: Imported, node: ast.AST) -> Value:
-    if callee.last in ("is_offline_mode",):
+def _alembic(run: Run, callee: Imported, given: Arguments, node: ast.AST) -> Value:
+    word = callee.last
+    if word == "is_offline_mode":
         return Plain(False)
-    if callee.last in ("get_bind",):
+    if word == "get_bind":
         return Bind()
     if callee.path.startswith("alembic.context."):
-        return Context("context") if callee.last in ("get_context", "begin_transaction") else DATA
+        if word in EXECUTES:
+            return execute(run, given.get(0), node)
+        if word.startswith(("get_", "is_", "begin_transaction")) or ".config." in callee.path:
+            return Context("context") if word in ("get_context", "begin_transaction") else DATA
     run.gap("AC002.custom_operation", node)
     return DATA
 

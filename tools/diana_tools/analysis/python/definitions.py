@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 
 from diana_tools.analysis.python.run import DEEPEST_CALL, Flow, Run
 from diana_tools.analysis.python.values import (
@@ -19,35 +20,63 @@ from diana_tools.analysis.python.values import (
     Value,
 )
 
-_DECORATORS = ("builtins.", "functools.", "contextlib.")
+# Decorators that neither run what they decorate nor make something else of it, as far as we look.
+_DECORATORS = ("builtins.", "functools.", "contextlib.", "dataclasses.", "typing.", "enum.", "abc.")
 _MOST_AGAIN = 2
 RESULT = "return"
 """Where a function's scope keeps what it returns; no identifier, so that no name can meet it."""
 
 
 def define(run: Run, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope) -> Flow:
-    """A decorator that nobody knows may replace the function by anything."""
-    foreign = False
-    for decorator in node.decorator_list:
-        made = run.evaluate(run, decorator, scope)
-        known = isinstance(made, Imported) and made.path.startswith(_DECORATORS)
-        foreign = foreign or not known
-    scope.names[node.name] = Unknown(foreign=True) if foreign else Function(node, scope)
-    if foreign:
-        with run.maybe():
-            run.inline(run, Function(node, scope), Arguments(loose=True))
+    """A function: its defaults and annotations are evaluated now, its decorators are called with it."""
+    for default in (*node.args.defaults, *node.args.kw_defaults):
+        if default is not None:
+            run.evaluate(run, default, scope)
+    places = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs, node.args.vararg, node.args.kwarg)
+    annotations = [place.annotation for place in places if place is not None]
+    _annotations(run, [*annotations, node.returns], scope)
+    scope.names[node.name] = _decorated(run, node, Function(node, scope), scope)
     return Flow.NEXT
 
 
+def _annotations(run: Run, nodes: Sequence[ast.expr | None], scope: Scope) -> None:
+    run.typing += 1
+    for node in nodes:
+        if node is not None:
+            run.evaluate(run, node, scope)
+    run.typing -= 1
+
+
+def _decorated(
+    run: Run, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, value: Value, scope: Scope
+) -> Value:
+    """What decorators make of a function or class; one whose code we do not read may run it, or replace it."""
+    for decorator in reversed(node.decorator_list):
+        made = run.evaluate(run, decorator, scope)
+        if isinstance(made, Function):
+            value = run.inline(run, made, Arguments((value,)))
+        elif not (isinstance(made, Imported) and made.path.startswith(_DECORATORS)):
+            if isinstance(value, Function):
+                with run.maybe():
+                    run.inline(run, value, Arguments(loose=True))
+            value = Unknown(foreign=True)
+            if made != DATA:
+                run.gap("AC002.imported_call", decorator)
+    return value
+
+
 def class_(run: Run, node: ast.ClassDef, scope: Scope) -> Flow:
-    """A class: what its body assigns is looked at, its methods are not followed."""
+    """A class: its body runs now, its methods are not followed."""
     inner = Scope(outer=scope)
-    bases = [run.evaluate(run, base, scope) for base in node.bases]
-    run.block(run, [part for part in node.body if isinstance(part, (ast.Assign, ast.AnnAssign, ast.Expr))], inner)
+    bases = [run.evaluate(run, base, scope) for base in (*node.bases, *(word.value for word in node.keywords))]
+    run.block(run, node.body, inner)
     enum = any(isinstance(base, Imported) and base.last.endswith(("Enum", "Flag")) for base in bases)
     table = inner.names.get("__tablename__")
     members = tuple(key for key in inner.names if not key.startswith("_"))
-    scope.names[node.name] = Class(node.name, table.text if isinstance(table, Text) else "", members, enum)
+    methods = tuple(part.name for part in node.body if isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef)))
+    run.methods.update(name for name in methods if not name.startswith("__"))
+    made = Class(node.name, table.text if isinstance(table, Text) else "", members, enum, methods)
+    scope.names[node.name] = _decorated(run, node, made, scope)
     return Flow.NEXT
 
 
@@ -67,11 +96,13 @@ def import_from(_run: Run, node: ast.ImportFrom, scope: Scope) -> Flow:
     return Flow.NEXT
 
 
-def delete(_run: Run, node: ast.Delete, scope: Scope) -> Flow:
+def delete(run: Run, node: ast.Delete, scope: Scope) -> Flow:
     """`del x`."""
     for target in node.targets:
         if isinstance(target, ast.Name):
             scope.names.pop(target.id, None)
+        else:
+            run.evaluate(run, target, scope)
     return Flow.NEXT
 
 

@@ -124,6 +124,8 @@ def _formatted(run: Run, part: ast.expr, scope: Scope) -> tuple[str, ...]:
     if not isinstance(part, ast.FormattedValue):
         return (HOLE,)
     value = evaluate(run, part.value, scope)
+    if part.format_spec is not None:
+        evaluate(run, part.format_spec, scope)
     plain = part.format_spec is None and part.conversion in (-1, 115)
     return tuple(dict.fromkeys(shown(option) for option in options(value))) if plain else (HOLE,)
 
@@ -187,7 +189,10 @@ def _if(run: Run, node: ast.IfExp, scope: Scope) -> Value:
         return either(evaluate(run, node.body, scope), evaluate(run, node.orelse, scope))
 
 
-def _lambda(_run: Run, node: ast.Lambda, scope: Scope) -> Value:
+def _lambda(run: Run, node: ast.Lambda, scope: Scope) -> Value:
+    for default in (*node.args.defaults, *node.args.kw_defaults):
+        if default is not None:
+            evaluate(run, default, scope)
     return Function(node, scope)
 
 
@@ -277,8 +282,9 @@ def _assign_part(run: Run, target: ast.Attribute | ast.Subscript, value: Value, 
     holder = evaluate(run, target.value, scope)
     if isinstance(target, ast.Attribute):
         written(run, holder, target.attr, value, target)
-    elif isinstance(holder, (Items, Pairs)):
-        key = evaluate(run, target.slice, scope)
+        return
+    key = evaluate(run, target.slice, scope)
+    if isinstance(holder, (Items, Pairs)):
         if isinstance(holder, Pairs) and holder.known and not run.unsure and isinstance(key, Text):
             holder.pairs = (*(pair for pair in holder.pairs if pair[0] != key), (key, value))
         else:

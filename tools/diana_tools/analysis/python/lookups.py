@@ -6,7 +6,6 @@ from diana_tools.analysis.python.answers import either, listed, name, paired
 from diana_tools.analysis.python.run import Run
 from diana_tools.analysis.python.values import (
     DATA,
-    Batch,
     Bind,
     Choice,
     Class,
@@ -19,6 +18,7 @@ from diana_tools.analysis.python.values import (
     Plain,
     Table,
     Text,
+    Unknown,
     Value,
 )
 
@@ -94,7 +94,15 @@ def element_of(holder: Value, key: Value) -> Value:
         if isinstance(key, Plain) and isinstance(key.value, int):
             return items[key.value] if -len(items) <= key.value < len(items) else DATA
         return _any(items)
-    return holder if isinstance(holder, (Imported, Batch)) else DATA
+    return _of_module(holder) if isinstance(holder, Imported) else DATA
+
+
+def _of_module(holder: Imported) -> Value:
+    """`list[int]` and `Mapped[int]` are types still; what hangs in another module may be anything."""
+    root = holder.path.partition(".")[0]
+    if root in ("builtins", "typing", "collections", "sqlalchemy", "sqlmodel"):
+        return holder
+    return DATA if holder.path == "os.environ" else Unknown(foreign=True)
 
 
 def _any(values: tuple[Value, ...]) -> Value:

@@ -62,7 +62,7 @@ def _any(run: Run, receiver: Value, word: str, given: Arguments, node: ast.AST) 
     if isinstance(receiver, Unknown) and receiver.foreign:
         run.gap("AC002.imported_call", node)
         return receiver
-    if word in _EFFECTS:
+    if word in _EFFECTS or word in run.methods:
         run.gap("AC002.unknown_call", node)
     return DATA
 
@@ -114,7 +114,9 @@ def _handle(_run: Run, receiver: Handle, word: str, given: Arguments, _node: ast
     return Condition(Where.SOME, (receiver.name,))
 
 
-def _rows(_run: Run, receiver: Rows, word: str, _given: Arguments, _node: ast.AST) -> Value:
+def _rows(run: Run, receiver: Rows, word: str, _given: Arguments, node: ast.AST) -> Value:
+    if word in run.methods:
+        run.gap("AC002.unknown_call", node)
     return Row(receiver.table) if word in _ONE_ROW else receiver
 
 

@@ -21,6 +21,7 @@ from diana_tools.analysis.python.values import (
     Context,
     Definer,
     Definition,
+    Function,
     Handle,
     Imported,
     Key,
@@ -51,6 +52,7 @@ _DEFINERS = {
 def construct(run: Run, callee: Imported, given: Arguments, node: ast.AST) -> Value:
     """What a call into SQLAlchemy gives; what nobody knows is a type where its name begins with a capital."""
     word = callee.last
+    _callbacks(run, given)
     if ".func." in callee.path:
         return DATA
     made = _MAKERS.get(word)
@@ -69,7 +71,17 @@ def construct(run: Run, callee: Imported, given: Arguments, node: ast.AST) -> Va
         return _definer(action, kind, given)
     if word[:1].isupper():
         return column_type(word, given, run.dialect) or Type(word)
+    if not callee.path.startswith("sqlalchemy.") or ".testing." in callee.path:
+        run.gap("AC002.imported_call", node)
     return DATA
+
+
+def _callbacks(run: Run, given: Arguments) -> None:
+    """A function that SQLAlchemy is given may be called by it, as a listener or a default."""
+    for value in given.every():
+        if isinstance(value, Function):
+            with run.maybe(looped=True):
+                run.inline(run, value, Arguments(loose=True))
 
 
 def _text(_run: Run, given: Arguments) -> Value:

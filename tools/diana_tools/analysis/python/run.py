@@ -53,6 +53,7 @@ class Run:
     `unsure` counts branches that may not run, `loops` loops over unknown rows. `typing`: we are inside arguments of
     SQLAlchemy, where a class of the project stands for a column type. `following` are the functions that we are
     inside of. `outside`: we are out of the migration's transaction. `sessions`: there is a session of the mapper.
+    `methods` are the names of all methods of the file's own classes.
     """
 
     dialect: str
@@ -66,6 +67,7 @@ class Run:
     typing: int = 0
     outside: bool = False
     sessions: bool = False
+    methods: set[str] = field(default_factory=set[str])
     following: list[ast.AST] = field(default_factory=list[ast.AST])
     steps: int = 0
 

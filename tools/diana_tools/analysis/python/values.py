@@ -89,6 +89,7 @@ class Class:
     table: str
     members: tuple[str, ...]
     enum: bool
+    methods: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from diana_tools.analysis.python import definitions
-from diana_tools.analysis.python.answers import either, options, truth
+from diana_tools.analysis.python.answers import either, listed, options, truth
 from diana_tools.analysis.python.definitions import RESULT
 from diana_tools.analysis.python.expressions import assign, evaluate, iterated
 from diana_tools.analysis.python.operations import rebuild
@@ -19,6 +19,7 @@ from diana_tools.analysis.python.values import (
     Batch,
     Choice,
     Context,
+    Imported,
     Items,
     Pairs,
     Plain,
@@ -68,6 +69,9 @@ def _assign(run: Run, node: ast.Assign, scope: Scope) -> Flow:
 
 
 def _annotated(run: Run, node: ast.AnnAssign, scope: Scope) -> Flow:
+    run.typing += 1
+    evaluate(run, node.annotation, scope)
+    run.typing -= 1
     if node.value is not None:
         assign(run, node.target, evaluate(run, node.value, scope), scope)
     return Flow.NEXT
@@ -91,10 +95,16 @@ def _return(run: Run, node: ast.Return, scope: Scope) -> Flow:
 
 
 def _raise(run: Run, node: ast.Raise, scope: Scope) -> Flow:
+    """An exception's own class is not followed, everything else that its expression calls is."""
     for part in (node.exc, node.cause):
         if isinstance(part, ast.Call):
-            for argument in part.args:
-                evaluate(run, argument, scope)
+            callee = evaluate(run, part.func, scope)
+            if isinstance(callee, Imported) and not callee.path.startswith("alembic.op"):
+                for argument in (*part.args, *(word.value for word in part.keywords)):
+                    evaluate(run, argument, scope)
+                continue
+        if part is not None:
+            evaluate(run, part, scope)
     return Flow.RETURN
 
 
@@ -129,7 +139,8 @@ def _branches(run: Run, bodies: Sequence[Sequence[ast.stmt]], scope: Scope) -> F
             before[RESULT] = _merged(before, scope.names, RESULT)
     if not ends:
         scope.names = before
-        return flows[0] if len(set(flows)) == 1 else Flow.RETURN
+        # Where the branches leave differently, the loop or the function around them goes on somewhere.
+        return flows[0] if len(set(flows)) == 1 else Flow.CONTINUE
     scope.names = ends[0]
     for other in ends[1:]:
         for key in scope.names.keys() | other.keys():
@@ -147,6 +158,7 @@ def _merged(first: dict[str, Value], second: dict[str, Value], key: str) -> Valu
 
 def _for(run: Run, node: ast.For | ast.AsyncFor, scope: Scope) -> Flow:
     over = evaluate(run, node.iter, scope)
+    known = listed(over)
     for item, exact in iterated(over):
         if exact:
             assign(run, node.target, item, scope)
@@ -157,6 +169,9 @@ def _for(run: Run, node: ast.For | ast.AsyncFor, scope: Scope) -> Flow:
                 return Flow.NEXT
         else:
             _once(run, node, item, scope, looped=not isinstance(over, (Items, Pairs, Choice)))
+    if listed(over) != known:
+        # The body made the list longer that it goes through.
+        _once(run, node, DATA, scope, looped=False)
     block(run, node.orelse, scope)
     return Flow.NEXT
 
@@ -207,6 +222,8 @@ def _try(run: Run, node: ast.Try | ast.TryStar, scope: Scope) -> Flow:
     with run.maybe():
         flow = block(run, node.body, scope)
         for handler in node.handlers:
+            if handler.type is not None:
+                evaluate(run, handler.type, scope)
             if handler.name:
                 scope.names[handler.name] = DATA
             block(run, handler.body, scope)
@@ -229,11 +246,16 @@ def _with(run: Run, node: ast.With | ast.AsyncWith, scope: Scope) -> Flow:
     run.outside = outside
     for batch in batches:
         rebuild(run, batch, first, node)
-    return flow
+    # `with suppress(...)` swallows what is raised inside, and goes on.
+    raises = any(isinstance(inner, ast.Raise) for part in node.body for inner in ast.walk(part))
+    return Flow.NEXT if raises else flow
 
 
 def _match(run: Run, node: ast.Match, scope: Scope) -> Flow:
     evaluate(run, node.subject, scope)
+    for case in node.cases:
+        if case.guard is not None:
+            evaluate(run, case.guard, scope)
     return _branches(run, [case.body for case in node.cases] + [[]], scope)
 
 

@@ -11,7 +11,7 @@ from diana_tools.analysis.statement import Action, Statement
 def _see(statement: Statement, scene: Scene) -> Iterable[Sighting]:
     if statement.action is Action.SET_NOT_NULL and not scene.ledger.spares(statement.table):
         holder = scene.ledger.table(statement.table)
-        known = holder.columns.get(scene.ledger.key(statement.column)) if holder is not None else None
+        known = holder.columns.get(scene.ledger.fold(statement.column)) if holder is not None else None
         if known is None or not known.required:
             yield Sighting(statement)
 

@@ -15,7 +15,7 @@ def _see(statement: Statement, scene: Scene) -> Iterable[Sighting]:
         yield from _left_out(statement, scene)
     if statement.action is not Action.DROP_COLUMN or ledger.spares_column(statement.table, statement.column):
         return
-    copy = ledger.copied.get((ledger.key(statement.table), ledger.key(statement.column)), "")
+    copy = ledger.copied.get((ledger.place(statement.table), ledger.fold(statement.column)), "")
     if copy and _holds_all(statement, copy, scene):
         yield Sighting(statement, loses=False, detail=f"{statement.column} = {copy}")
     else:
@@ -25,7 +25,7 @@ def _see(statement: Statement, scene: Scene) -> Iterable[Sighting]:
 def _left_out(statement: Statement, scene: Scene) -> Iterable[Sighting]:
     """Columns that a rebuild loses because the table it was told to copy from does not name them."""
     holder = scene.ledger.table(statement.table)
-    named = {scene.ledger.key(column.name) for column in statement.columns}
+    named = {scene.ledger.fold(column.name) for column in statement.columns}
     for key, column in holder.columns.items() if holder is not None else ():
         if key not in named and not column.fresh:
             yield Sighting(statement, object=f"{statement.table}.{column.name}", detail=column.type)

@@ -37,7 +37,7 @@ def _like(old: SqlType, new: SqlType) -> bool:
 def _tables(dropped: Statement, made: list[Statement], scene: Scene) -> Iterable[Sighting]:
     columns = scene.dropped.get(scene.ledger.key(dropped.table), frozenset())
     for other in made if len(columns) > 1 else ():
-        names = frozenset(scene.ledger.key(column.name) for column in other.columns)
+        names = frozenset(scene.ledger.fold(column.name) for column in other.columns)
         if names == columns and scene.ledger.key(other.table) != scene.ledger.key(dropped.table):
             yield Sighting(dropped, kind="drop_table", detail=f"{dropped.table} -> {other.table}")
             return

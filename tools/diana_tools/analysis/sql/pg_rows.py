@@ -11,6 +11,9 @@ from diana_tools.analysis.sql.tree import Node
 from diana_tools.analysis.statement import Action, Column, Statement, Where
 
 _KEEPING = frozenset({"CoalesceExpr", "TypeCast", "CollateClause"})
+_NARROWING = frozenset(
+    {"groupClause", "distinctClause", "havingClause", "limitCount", "limitOffset", "withClause", "lockingClause"}
+)
 _CHANGES = frozenset({"DeleteStmt", "UpdateStmt", "InsertStmt", "MergeStmt"})
 
 
@@ -101,10 +104,9 @@ def _merge(node: Node, base: Statement) -> Iterator[Statement]:
 def copied(statement: Statement, query: Node, names: tuple[str, ...], *, whole: bool) -> Statement:
     """What a query brings into a table: from which table, all rows or not, which column from which."""
     sources = query.nodes("fromClause")
-    one = len(sources) == 1 and sources[0].kind == "RangeVar"
-    narrowing = ("groupClause", "distinctClause", "havingClause", "limitCount", "limitOffset", "withClause")
+    one = len(sources) == 1 and sources[0].kind == "RangeVar" and sources[0].flag("inh")
     where, _ = restriction(query.node("whereClause"), relation(sources[0]) if one else "")
-    complete = one and whole and where is not Where.SOME and not any(name in query.fields for name in narrowing)
+    complete = one and whole and where is not Where.SOME and not any(name in query.fields for name in _NARROWING)
     targets = query.nodes("targetList")
     columns = tuple(projected(name, target.node("val")) for name, target in _paired(names, targets))
     return replace(

@@ -91,14 +91,9 @@ def _select(node: Node, base: Statement) -> Iterator[Statement]:
 
 
 def _run_for_effect(node: Node) -> Iterator[Node]:
-    """Functions that a SELECT calls on their own, and those that it reads from like a table."""
-    if not node.nodes("fromClause"):
-        for target in node.nodes("targetList"):
-            value = target.node("val")
-            while value is not None and value.kind == "TypeCast":
-                value = value.node("arg")
-            if value is not None and value.kind == "FuncCall":
-                yield value
+    """Functions that a SELECT calls for what it returns, and those that it reads from like a table."""
+    for target in node.nodes("targetList"):
+        yield from (inner for inner in target.walk() if inner.kind == "FuncCall")
     for source in node.nodes("fromClause"):
         if source.kind == "RangeFunction":
             yield from (inner for inner in source.walk() if inner.kind == "FuncCall")
