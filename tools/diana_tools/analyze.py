@@ -10,13 +10,14 @@ from diana_tools.analysis.ledger import Ledger
 from diana_tools.analysis.live import LiveSchema
 from diana_tools.analysis.python.reader import WayBack, read_alembic, way_back
 from diana_tools.analysis.sql.reader import read_sql
-from diana_tools.analysis.statement import Action, Gap, Reading
+from diana_tools.analysis.statement import Action, Gap, Reading, plain
 from diana_tools.analysis.succession import apply
 from diana_tools.domain import Finding, Unread
 from diana_tools.measured import Schema
 
 _PYTHON = "alembic-python"
 _DIALECTS = {"postgres": "postgresql", "sqlite3": "sqlite"}
+_LONGEST_NAME = 300
 _TRANSACTIONAL = frozenset({"postgresql"})
 
 
@@ -105,14 +106,14 @@ def _findings(examined: Examination, text: MigrationText, dialect: str) -> Itera
             kind=sighting.kind or rule.kind,
             level=sighting.level or rule.level,
             data_loss=loses,
-            object=statement.object if sighting.object is None else sighting.object,
+            object=(statement.object if sighting.object is None else sighting.object)[:_LONGEST_NAME],
             file=text.path,
             line=statement.line,
             statement=statement.text,
             recovery=_recovery((rule, sighting), loses, back, dialect),
             confidence="guessed" if statement.guessed or sighting.guessed else "parsed",
             migration=text.id,
-            detail=sighting.detail,
+            detail=plain(sighting.detail, _LONGEST_NAME),
         )
 
 

@@ -157,6 +157,9 @@ NAMES: tuple[Case, ...] = (
         "ALTER TABLE n RENAME TO lonely", True, ("DL011", "lonely.note"), live=SHOP),
     sql("a rename of the last table that is left",
         "ALTER TABLE lonely RENAME TO gone; DROP TABLE gone", True, ("DL003", "gone"), live=SHOP),
+    sql("a function called like one of PostgreSQL's", "CREATE FUNCTION app.count() RETURNS int LANGUAGE sql AS"
+        " $$ DELETE FROM users RETURNING 1 $$; SELECT app.count()", True, ("DL008", "users")),
+    sql("PostgreSQL's own by their whole name", "SELECT pg_catalog.pg_get_serial_sequence('a', 'b')", False),
     sql("a function nobody knows over a table", "SELECT frobnicate(id) FROM users", True, unread=True),
     sql("a function nobody knows inside another", "SELECT count(frobnicate(id)) FROM users", True, unread=True),
     sql("a drop behind a comment that looks like a string",

@@ -100,8 +100,7 @@ def _run(engine: sa.Engine, text: str) -> str:
         event.listen(connection, "before_cursor_execute", capture)
         with Operations.context(MigrationContext.configure(connection)):
             namespace["upgrade"]()
-    reflecting = ("PRAGMA", "SELECT sql FROM", "SELECT pg_catalog", "SELECT anon")
-    return ";\n".join(one for one in seen if not one.lstrip().startswith(reflecting)) + ";"
+    return ";\n".join(seen) + ";"
 
 
 def _judged(text: str, language: str, dialect: str, before: Schema) -> tuple[set[str], set[str]]:

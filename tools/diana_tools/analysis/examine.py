@@ -101,9 +101,8 @@ class Examination:
             yield statement
             if statement.action is Action.CREATE_ROUTINE:
                 apply(self.ledger, statement)
-            for name in dict.fromkeys((*statement.calls, *_called(statement))):
-                if harmless(name):
-                    continue
+            called = [name for name in statement.calls if not harmless(name)]
+            for name in dict.fromkeys((*called, *_called(statement))):
                 body = self.ledger.routine(name) if depth < _DEEPEST_CALL else None
                 if body is not None:
                     inner = tuple(replace(s, line=statement.line) for s in body.maybe().statements)

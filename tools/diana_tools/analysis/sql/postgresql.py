@@ -100,15 +100,24 @@ def _run_for_effect(node: Node) -> Iterator[Node]:
 
 
 def _effect(call: Node, base: Statement) -> Iterator[Statement]:
-    name = (call.names("funcname") or ("",))[-1]
+    names = call.names("funcname")
+    name = names[-1] if names else ""
     first = next(iter(call.nodes("args")), None)
     if name == "setval":
         yield replace(base, action=Action.RESTART_SEQUENCE, name=_string(first))
     elif name == "set_config":
         if _string(first) == "search_path":
             yield replace(base, action=Action.SET_PATH)
-    elif not harmless(name) and name not in ESCAPES and name:
+    elif name not in ESCAPES and not _computes(names):
         yield replace(base, action=Action.CALL, name=name)
+
+
+def _computes(names: tuple[str, ...]) -> bool:
+    """Whether a function is PostgreSQL's own, or one of an extension that only computes, by its qualified name."""
+    schema, name = (names[-2] if len(names) > 1 else ""), (names[-1] if names else "")
+    if schema == "pg_catalog":
+        return True
+    return harmless(name) if not schema else name.startswith(("st_", "uuid_generate_"))
 
 
 def _string(node: Node | None) -> str:
