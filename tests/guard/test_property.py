@@ -216,7 +216,8 @@ def test_property() -> None:
         Adversary,
         settings=settings(
             max_examples=max(1, STEPS // A_GAME), stateful_step_count=A_GAME, deadline=None, database=None,
-            suppress_health_check=(HealthCheck.too_slow, HealthCheck.filter_too_much), derandomize=STEPS <= 500, print_blob=False,
+            suppress_health_check=(HealthCheck.too_slow, HealthCheck.filter_too_much),
+            derandomize=STEPS <= 500, print_blob=False,
         ),
     )  # fmt: skip
     assert CAME_THROUGH
