@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
-import sys
 import sysconfig
 import tomllib
 import venv
@@ -16,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from wheels import ROOT, build_wheel, uv
+
 FOLDERS = ("agent", "tools", "prompts", "config")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 DATA = (
@@ -31,15 +30,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("wheel")]
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built by the backend that pyproject.toml names, from the files as they lie here."""
-    out = tmp_path_factory.mktemp("dist")
-    ran = subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(out)],
-        cwd=ROOT, capture_output=True, text=True,
-    )  # fmt: skip
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    (built,) = out.glob("*.whl")
-    return built
+    return build_wheel(tmp_path_factory.mktemp("dist"))
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +38,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A fresh environment with the wheel, and the dependencies of this one; returns its folder of programs."""
     place = tmp_path_factory.mktemp("installed") / "venv"
     venv.create(place, symlinks=True, with_pip=False)
-    uv = shutil.which("uv") or str(ROOT / ".cache/tools/bin/uv")
-    command = [uv, "pip", "install", "--offline", "--no-deps", "--python", str(place / "bin/python"), str(wheel)]
+    command = [uv(), "pip", "install", "--offline", "--no-deps", "--python", str(place / "bin/python"), str(wheel)]
     environ = {"PATH": os.environ["PATH"], "HOME": str(place), "UV_CACHE_DIR": str(place / "cache")}
     ran = subprocess.run(command, capture_output=True, text=True, env=environ)
     assert ran.returncode == 0, ran.stderr
