@@ -174,6 +174,11 @@ def test_ways_back(down: str, rules: set[str]) -> None:
     assert {f.rule for f in found.findings} & {"IR001", "IR002"} == rules
 
 
+def test_a_merge_of_two_branches_is_neither_empty_nor_without_a_way_back() -> None:
+    text = alembic("pass").replace("down_revision = None", "down_revision = ('a', 'b')")
+    assert read(text).findings == ()
+
+
 def test_no_downgrade_at_all() -> None:
     found = read("from alembic import op\ndef upgrade():\n    op.drop_table('a')\n")
     assert "IR001" in {f.rule for f in found.findings}

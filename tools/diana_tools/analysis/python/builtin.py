@@ -9,7 +9,7 @@ from diana_tools.analysis.python.answers import listed, paired, shown
 from diana_tools.analysis.python.lookups import attribute
 from diana_tools.analysis.python.run import Run
 from diana_tools.analysis.python.values import (
-    DATA,
+    ANYTHING,
     Arguments,
     Bind,
     Function,
@@ -49,10 +49,10 @@ def call(run: Run, word: str, given: Arguments, node: ast.AST) -> Value:
         value = given.get(0)
         return value if isinstance(value, Text) else Text(shown(value or Text("")))
     if word == "dict":
-        return Pairs(tuple((Text(key), value) for key, value in given.keywords)) if not given.positional else DATA
+        return Pairs(tuple((Text(key), value) for key, value in given.keywords)) if not given.positional else ANYTHING
     if word in ("range", "enumerate", "zip", "len"):
         return _counted(word, given)
-    return DATA
+    return ANYTHING
 
 
 def _getattr(run: Run, given: Arguments, node: ast.AST) -> Value:
@@ -62,7 +62,7 @@ def _getattr(run: Run, given: Arguments, node: ast.AST) -> Value:
     if isinstance(holder, (Imported, Bind)):
         run.gap("AC002.dynamic_name", node)
         return Unknown(foreign=True)
-    return DATA
+    return ANYTHING
 
 
 def _listed(word: str, given: Arguments) -> Value:
@@ -74,7 +74,7 @@ def _listed(word: str, given: Arguments) -> Value:
         items = tuple(key for key, _ in pairs)
     if items is not None:
         return Items(items[::-1] if word == "reversed" else items)
-    return value if isinstance(value, Rows) else DATA
+    return value if isinstance(value, Rows) else ANYTHING
 
 
 def _counted(word: str, given: Arguments) -> Value:
@@ -83,18 +83,18 @@ def _counted(word: str, given: Arguments) -> Value:
         numbers = [value.value for value in values if isinstance(value, Plain) and type(value.value) is int]
         if len(numbers) == len(values) and 1 <= len(numbers) <= 3 and (len(numbers) < 3 or numbers[2]):
             found = range(*numbers)
-            return Items(tuple(Plain(number) for number in found)) if len(found) <= _MOST else DATA
-        return DATA
-    first = values[0] if values else DATA
+            return Items(tuple(Plain(number) for number in found)) if len(found) <= _MOST else ANYTHING
+        return ANYTHING
+    first = values[0] if values else ANYTHING
     if word == "len":
         items = listed(first)
-        return DATA if items is None else Plain(len(items))
+        return ANYTHING if items is None else Plain(len(items))
     if word == "enumerate":
         start = listed(first)
-        return Items(tuple(Items((Plain(i), item)) for i, item in enumerate(start))) if start is not None else DATA
+        return Items(tuple(Items((Plain(i), item)) for i, item in enumerate(start))) if start is not None else ANYTHING
     lists = [items for value in values if (items := listed(value)) is not None]
     if len(lists) != len(values):
-        return DATA
+        return ANYTHING
     return Items(tuple(Items(tuple(pair)) for pair in zip(*lists, strict=False)))
 
 
@@ -104,12 +104,12 @@ def _mapped(run: Run, given: Arguments, node: ast.AST) -> Value:
 
     function, items = given.get(0), listed(given.get(1))
     if function is None:
-        return DATA
+        return ANYTHING
     if items is not None:
         return Items(tuple(apply(run, function, Arguments((item,)), node) for item in items))
     with run.maybe(looped=True):
-        apply(run, function, Arguments((DATA,)), node)
-    return DATA
+        apply(run, function, Arguments((ANYTHING,)), node)
+    return ANYTHING
 
 
 def _callbacks(run: Run, given: Arguments, node: ast.AST) -> None:

@@ -14,7 +14,7 @@ from diana_tools.analysis.python.methods import invoke
 from diana_tools.analysis.python.operations import operate
 from diana_tools.analysis.python.run import Run
 from diana_tools.analysis.python.values import (
-    DATA,
+    ANYTHING,
     Arguments,
     Batch,
     Bind,
@@ -115,7 +115,7 @@ def apply(run: Run, callee: Value, given: Arguments, node: ast.AST) -> Value:
     if isinstance(callee, (Type, Bind)):
         return callee
     run.gap("AC002.imported_call" if isinstance(callee, Unknown) and callee.foreign else "AC002.unknown_call", node)
-    return DATA
+    return ANYTHING
 
 
 def _made(run: Run, callee: Class, node: ast.AST) -> Value:
@@ -127,7 +127,7 @@ def _made(run: Run, callee: Class, node: ast.AST) -> Value:
     if callee.methods and not callee.enum:
         run.gap("AC002.unknown_call", node)
         return Instance()
-    return DATA
+    return ANYTHING
 
 
 def _one_of(run: Run, callee: Choice, given: Arguments, node: ast.AST) -> Value:
@@ -136,7 +136,7 @@ def _one_of(run: Run, callee: Choice, given: Arguments, node: ast.AST) -> Value:
         for option in callee.options:
             value = apply(run, option, given, node)
             found = value if found is None else either(found, value)
-    return found or DATA
+    return found or ANYTHING
 
 
 def _imported(run: Run, callee: Imported, given: Arguments, node: ast.AST) -> Value:
@@ -151,7 +151,7 @@ def _imported(run: Run, callee: Imported, given: Arguments, node: ast.AST) -> Va
         return builtin.call(run, rest, given, node)
     if root in _PURE:
         handed_over(run, given, node)
-        return given.get(0) or DATA if root == "tqdm" else DATA
+        return given.get(0) or ANYTHING if root == "tqdm" else ANYTHING
     if root in sys.stdlib_module_names:
         return _standard(run, callee, given, node)
     return _foreign(run, callee, given, node)
@@ -167,9 +167,9 @@ def _alembic(run: Run, callee: Imported, given: Arguments, node: ast.AST) -> Val
         if word in EXECUTES:
             return execute(run, given.get(0), node)
         if word.startswith(("get_", "is_", "begin_transaction")) or ".config." in callee.path:
-            return Context("context") if word in ("get_context", "begin_transaction") else DATA
+            return Context("context") if word in ("get_context", "begin_transaction") else ANYTHING
     run.gap("AC002.custom_operation", node)
-    return DATA
+    return ANYTHING
 
 
 def _standard(run: Run, callee: Imported, given: Arguments, node: ast.AST) -> Value:
@@ -180,7 +180,7 @@ def _standard(run: Run, callee: Imported, given: Arguments, node: ast.AST) -> Va
         run.gap("AC002.outside", node)
         return Unknown(foreign=root == "importlib")
     handed_over(run, given, node)
-    return DATA
+    return ANYTHING
 
 
 def _reaches(callee: Imported) -> bool:

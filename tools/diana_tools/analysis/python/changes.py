@@ -9,7 +9,7 @@ from diana_tools.analysis.python.answers import name, paired
 from diana_tools.analysis.python.conditions import condition, joined
 from diana_tools.analysis.python.effects import change
 from diana_tools.analysis.python.run import Run
-from diana_tools.analysis.python.values import DATA, Arguments, Change, Handle, Row, Rows, Value
+from diana_tools.analysis.python.values import ANYTHING, Arguments, Change, Handle, Row, Rows, Value
 from diana_tools.analysis.statement import UNKNOWN, Action, Column, Where
 
 _ACTIONS = {"update": Action.UPDATE, "delete": Action.DELETE, "insert": Action.INSERT, "select": Action.READ}
@@ -43,12 +43,12 @@ def of_change(run: Run, receiver: Change, word: str, given: Arguments, node: ast
         action = Action.UPDATE if word == "update" else Action.DELETE
         done = _written(replace(receiver, action=action), given if word == "update" else Arguments())
         run.emit(node, change(done))
-        return DATA
+        return ANYTHING
     if word in _ONE_ROW:
         return Row(receiver.table)
     if word in _ALL_ROWS:
         return Rows(receiver.table)
-    return DATA if word in _NUMBERS else receiver
+    return ANYTHING if word in _NUMBERS else receiver
 
 
 def _restricted(receiver: Change, values: tuple[Value, ...]) -> Change:

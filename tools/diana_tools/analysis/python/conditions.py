@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable
 
 from diana_tools.analysis.python.answers import listed
-from diana_tools.analysis.python.values import DATA, NONE, Condition, Handle, Plain, Text, Value
+from diana_tools.analysis.python.values import ANYTHING, NONE, Condition, Handle, Plain, Text, Value
 from diana_tools.analysis.sql.reader import read_sql
 from diana_tools.analysis.statement import Where
 
@@ -25,12 +25,12 @@ def compared(sign: ast.cmpop, left: Value, right: Value) -> Value:
     if isinstance(sign, (ast.In, ast.NotIn)):
         return _membership(left, right, wanted=isinstance(sign, ast.In))
     if not _certain(left) or not _certain(right):
-        return DATA
+        return ANYTHING
     if isinstance(sign, (ast.Eq, ast.Is)):
         return Plain(_bare(left) == _bare(right))
     if isinstance(sign, (ast.NotEq, ast.IsNot)):
         return Plain(_bare(left) != _bare(right))
-    return DATA
+    return ANYTHING
 
 
 def _certain(value: Value) -> bool:
@@ -44,13 +44,13 @@ def _bare(value: Value) -> Value:
 
 def _membership(left: Value, right: Value, *, wanted: bool) -> Value:
     if not _certain(left):
-        return DATA
+        return ANYTHING
     items = listed(right)
     if items is not None and all(_certain(item) for item in items):
         return Plain((_bare(left) in [_bare(item) for item in items]) is wanted)
     if isinstance(right, Text) and not right.holes and isinstance(left, Text):
         return Plain((left.text in right.text) is wanted)
-    return DATA
+    return ANYTHING
 
 
 def joined(values: Iterable[Value], *, every: bool) -> Value:

@@ -8,7 +8,7 @@ from diana_tools.analysis.python.answers import name
 from diana_tools.analysis.python.effects import execute
 from diana_tools.analysis.python.run import Run
 from diana_tools.analysis.python.values import (
-    DATA,
+    ANYTHING,
     Arguments,
     Bind,
     Change,
@@ -53,7 +53,7 @@ def of_connection(run: Run, receiver: Bind, word: str, given: Arguments, node: a
         _run_sync(run, given, node)
     elif word not in _HARMLESS:
         run.gap("AC002.unknown_call", node)
-    return DATA
+    return ANYTHING
 
 
 def _query(given: Arguments) -> Value:
@@ -93,9 +93,9 @@ def of_context(run: Run, receiver: Context, word: str, given: Arguments, node: a
     if word == "autocommit_block":
         return Context("autocommit")
     if receiver.kind == "inspector" or word.startswith(_LOOKING):
-        return DATA
+        return ANYTHING
     if word == "drop_all":
         run.emit(node, Statement(Action.DROP_TABLE, table=UNKNOWN, kind="table"))
     elif receiver.kind != "metadata":
         run.gap("AC002.unknown_call", node)
-    return DATA
+    return ANYTHING

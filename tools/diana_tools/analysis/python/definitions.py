@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from diana_tools.analysis.python.run import DEEPEST_CALL, Flow, Run
 from diana_tools.analysis.python.values import (
-    DATA,
+    ANYTHING,
     NONE,
     Arguments,
     Class,
@@ -60,7 +60,7 @@ def _decorated(
                 with run.maybe():
                     run.inline(run, value, Arguments(loose=True))
             value = Unknown(foreign=True)
-            if made != DATA:
+            if made != ANYTHING:
                 run.gap("AC002.imported_call", decorator)
     return value
 
@@ -112,7 +112,7 @@ def global_(_run: Run, node: ast.Global | ast.Nonlocal, scope: Scope) -> Flow:
     while holder is not None:
         for name in node.names:
             if name in holder.names or holder.outer is None:
-                holder.names[name] = DATA
+                holder.names[name] = ANYTHING
         holder = holder.outer
     return Flow.NEXT
 
@@ -122,10 +122,10 @@ def inline(run: Run, function: Function, given: Arguments) -> Value:
     again = sum(node is function.node for node in run.following)
     if again > _MOST_AGAIN:
         # Already followed with arguments that may be anything: that covers this call as well.
-        return DATA
+        return ANYTHING
     if len(run.following) >= DEEPEST_CALL:
         run.gap("AC002.too_deep", function.node)
-        return DATA
+        return ANYTHING
     scope = Scope(outer=function.scope)
     _bind(run, function, Arguments(loose=True) if again == _MOST_AGAIN else given, scope)
     run.following.append(function.node)
@@ -152,10 +152,10 @@ def _bind(run: Run, function: Function, given: Arguments, scope: Scope) -> None:
         rest = Items(given.positional[len(places) :], not given.loose)
         scope.names[arguments.vararg.arg] = rest
     if arguments.kwarg is not None:
-        scope.names[arguments.kwarg.arg] = DATA
+        scope.names[arguments.kwarg.arg] = ANYTHING
 
 
 def _default(run: Run, default: ast.expr | None, function: Function, given: Arguments) -> Value:
     if default is None or given.loose:
-        return DATA
+        return ANYTHING
     return run.evaluate(run, default, function.scope)

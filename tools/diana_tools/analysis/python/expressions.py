@@ -14,7 +14,7 @@ from diana_tools.analysis.python.conditions import compared, joined, negated
 from diana_tools.analysis.python.lookups import attribute, element_of
 from diana_tools.analysis.python.run import Run
 from diana_tools.analysis.python.values import (
-    DATA,
+    ANYTHING,
     MOST_CHOICES,
     Change,
     Choice,
@@ -49,7 +49,7 @@ def evaluate(run: Run, node: ast.expr, scope: Scope) -> Value:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.expr):
             evaluate(run, child, scope)
-    return DATA
+    return ANYTHING
 
 
 def _constant(_run: Run, node: ast.Constant, _scope: Scope) -> Value:
@@ -59,7 +59,7 @@ def _constant(_run: Run, node: ast.Constant, _scope: Scope) -> Value:
         return Text(value, node.lineno if spans else 0)
     if value is None or isinstance(value, (bool, int, float)):
         return Plain(value)
-    return DATA
+    return ANYTHING
 
 
 def _name(_run: Run, node: ast.Name, scope: Scope) -> Value:
@@ -87,7 +87,7 @@ def _items(run: Run, node: ast.List | ast.Tuple | ast.Set, scope: Scope) -> Valu
             found += inner or ()
         else:
             found.append(evaluate(run, item, scope))
-    return Items(tuple(found)) if known else DATA
+    return Items(tuple(found)) if known else ANYTHING
 
 
 def _pairs(run: Run, node: ast.Dict, scope: Scope) -> Value:
@@ -101,7 +101,7 @@ def _pairs(run: Run, node: ast.Dict, scope: Scope) -> Value:
             found += pairs
         else:
             known = False
-    return Pairs(tuple(found)) if known else DATA
+    return Pairs(tuple(found)) if known else ANYTHING
 
 
 def _joined(run: Run, node: ast.JoinedStr, scope: Scope) -> Value:
@@ -140,14 +140,14 @@ def _binary(run: Run, node: ast.BinOp, scope: Scope) -> Value:
         return strings.repeated(left, right)
     if isinstance(node.op, (ast.BitAnd, ast.BitOr)):
         return joined((left, right), every=isinstance(node.op, ast.BitAnd))
-    return DATA
+    return ANYTHING
 
 
 def _unary(run: Run, node: ast.UnaryOp, scope: Scope) -> Value:
     value = evaluate(run, node.operand, scope)
     if isinstance(node.op, ast.Not):
         known = truth(value)
-        return DATA if known is None else Plain(not known)
+        return ANYTHING if known is None else Plain(not known)
     if isinstance(node.op, ast.Invert):
         return negated(value)
     number = value.value if isinstance(value, Plain) else None
@@ -157,7 +157,7 @@ def _unary(run: Run, node: ast.UnaryOp, scope: Scope) -> Value:
 def _boolean(run: Run, node: ast.BoolOp, scope: Scope) -> Value:
     """`a and b`, `a or b`: what is not reached is not followed, what may not be reached may not run."""
     stops = isinstance(node.op, ast.Or)
-    result: Value = DATA
+    result: Value = ANYTHING
     unsure = 0
     try:
         for index, part in enumerate(node.values):
@@ -177,7 +177,7 @@ def _boolean(run: Run, node: ast.BoolOp, scope: Scope) -> Value:
 def _compare(run: Run, node: ast.Compare, scope: Scope) -> Value:
     values = [evaluate(run, part, scope) for part in (node.left, *node.comparators)]
     if len(values) != 2:
-        return DATA
+        return ANYTHING
     return compared(node.ops[0], values[0], values[1])
 
 
@@ -206,7 +206,7 @@ def _comprehension(run: Run, node: ast.ListComp | ast.SetComp | ast.GeneratorExp
     inner = Scope(outer=scope)
     found: list[Value] = []
     known = _generate(run, node, list(node.generators), inner, found)
-    return Items(tuple(found)) if known and not isinstance(node, ast.DictComp) else DATA
+    return Items(tuple(found)) if known and not isinstance(node, ast.DictComp) else ANYTHING
 
 
 def _generate(
@@ -270,7 +270,7 @@ def assign(run: Run, target: ast.expr, value: Value, scope: Scope) -> None:
             known = parts is not None and len(parts) == len(target.elts)
             assign(run, part, parts[index] if parts and known else Unknown(_foreign(value)), scope)
     elif isinstance(target, ast.Starred):
-        assign(run, target.value, DATA, scope)
+        assign(run, target.value, ANYTHING, scope)
     elif isinstance(target, (ast.Attribute, ast.Subscript)):
         _assign_part(run, target, value, scope)
 
@@ -303,7 +303,7 @@ def _on(kind: type[_Node], read: Callable[[Run, _Node, Scope], Value]) -> tuple[
     """A reader together with the kind of node it is for."""
 
     def checked(run: Run, node: ast.expr, scope: Scope) -> Value:
-        return read(run, node, scope) if isinstance(node, kind) else DATA
+        return read(run, node, scope) if isinstance(node, kind) else ANYTHING
 
     return kind, checked
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from diana_tools.analysis.python.answers import either, listed, name, paired
 from diana_tools.analysis.python.run import Run
 from diana_tools.analysis.python.values import (
-    DATA,
+    ANYTHING,
     Bind,
     Choice,
     Class,
@@ -52,7 +52,7 @@ def _of_connection(run: Run, holder: Bind | Context, word: str) -> Value:
         return Context("dialect")
     if word == "name" and (not isinstance(holder, Context) or holder.kind == "dialect"):
         known = {"sqlite": "sqlite", "postgresql": "postgresql"}.get(run.dialect)
-        return Text(known) if known else DATA
+        return Text(known) if known else ANYTHING
     if word in _CONNECTIONS:
         return Bind("raw" if word == "connection" else "connection")
     if word == "as_sql":
@@ -72,7 +72,7 @@ def _of_table(holder: Table, word: str) -> Value:
 
 def _of_class(holder: Class, word: str) -> Value:
     if not holder.table:
-        return Method(holder, word) if not holder.enum else DATA
+        return Method(holder, word) if not holder.enum else ANYTHING
     if word == "__table__":
         return Table(holder.table)
     if word == "__tablename__":
@@ -83,18 +83,18 @@ def _of_class(holder: Class, word: str) -> Value:
 def element_of(holder: Value, key: Value) -> Value:
     """`holder[key]`."""
     if isinstance(holder, Columns):
-        return Handle(holder.table, key.text) if isinstance(key, Text) else DATA
+        return Handle(holder.table, key.text) if isinstance(key, Text) else ANYTHING
     if holder == Context("tables"):
         return Table(name(key))
     if isinstance(holder, Pairs) and holder.known and isinstance(key, Text) and not key.holes:
-        return holder.get(key.text) or DATA
+        return holder.get(key.text) or ANYTHING
     if (pairs := paired(holder)) is not None:
         return _any(tuple(value for _, value in pairs))
     if (items := listed(holder)) is not None:
         if isinstance(key, Plain) and isinstance(key.value, int):
-            return items[key.value] if -len(items) <= key.value < len(items) else DATA
+            return items[key.value] if -len(items) <= key.value < len(items) else ANYTHING
         return _any(items)
-    return _of_module(holder) if isinstance(holder, Imported) else DATA
+    return _of_module(holder) if isinstance(holder, Imported) else ANYTHING
 
 
 def _of_module(holder: Imported) -> Value:
@@ -102,12 +102,12 @@ def _of_module(holder: Imported) -> Value:
     root = holder.path.partition(".")[0]
     if root in ("builtins", "typing", "collections", "sqlalchemy", "sqlmodel"):
         return holder
-    return DATA if holder.path == "os.environ" else Unknown(foreign=True)
+    return ANYTHING if holder.path == "os.environ" else Unknown(foreign=True)
 
 
 def _any(values: tuple[Value, ...]) -> Value:
     if not values:
-        return DATA
+        return ANYTHING
     found = values[0]
     for value in values[1:50]:
         found = either(found, value)

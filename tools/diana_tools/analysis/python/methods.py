@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from functools import reduce
 from typing import TypeVar
 
 from diana_tools.analysis.python import changes, strings
-from diana_tools.analysis.python.answers import listed, name
+from diana_tools.analysis.python.answers import either, listed, name
 from diana_tools.analysis.python.connections import EXECUTES, of_connection, of_context
 from diana_tools.analysis.python.effects import execute
 from diana_tools.analysis.python.operations import operate
 from diana_tools.analysis.python.run import Run
 from diana_tools.analysis.python.values import (
-    DATA,
+    ANYTHING,
     NONE,
     Arguments,
     Batch,
@@ -64,13 +65,12 @@ def _any(run: Run, receiver: Value, word: str, given: Arguments, node: ast.AST) 
         return receiver
     if word in _EFFECTS or word in run.methods:
         run.gap("AC002.unknown_call", node)
-    return DATA
+    return ANYTHING
 
 
 def _choice(run: Run, receiver: Choice, word: str, given: Arguments, node: ast.AST) -> Value:
     with run.maybe():
-        found = [invoke(run, option, word, given, node) for option in receiver.options]
-    return found[0] if len(set(found)) == 1 else DATA
+        return reduce(either, [invoke(run, option, word, given, node) for option in receiver.options])
 
 
 def _text(_run: Run, receiver: Text, word: str, given: Arguments, _node: ast.AST) -> Value:
@@ -91,7 +91,7 @@ def _table(run: Run, receiver: Table, word: str, given: Arguments, node: ast.AST
         run.emit(node, Statement(Action.CREATE_TABLE, table=receiver.name, columns=receiver.columns, guarded=True))
     elif word in ("alias", "tometadata", "to_metadata"):
         return receiver
-    return DATA
+    return ANYTHING
 
 
 def _type(run: Run, receiver: Type, word: str, given: Arguments, node: ast.AST) -> Value:
@@ -122,14 +122,14 @@ def _rows(run: Run, receiver: Rows, word: str, _given: Arguments, node: ast.AST)
 
 def _class(run: Run, receiver: Class, word: str, given: Arguments, node: ast.AST) -> Value:
     if receiver.enum:
-        return DATA
+        return ANYTHING
     run.gap("AC002.unknown_call", node)
-    return DATA
+    return ANYTHING
 
 
 def _instance(run: Run, _receiver: Instance, _word: str, _given: Arguments, node: ast.AST) -> Value:
     run.gap("AC002.unknown_call", node)
-    return DATA
+    return ANYTHING
 
 
 def _method(run: Run, receiver: Method, word: str, given: Arguments, node: ast.AST) -> Value:
@@ -152,20 +152,20 @@ def _items(run: Run, receiver: Items | Pairs, word: str, given: Arguments, _node
             receiver.items += added
             return NONE
     receiver.forget()
-    return DATA
+    return ANYTHING
 
 
 def _looked(receiver: Items | Pairs, word: str, given: Arguments) -> Value:
     if isinstance(receiver, Items) or not receiver.known:
-        return Items(receiver.items, receiver.known) if isinstance(receiver, Items) and word == "copy" else DATA
+        return Items(receiver.items, receiver.known) if isinstance(receiver, Items) and word == "copy" else ANYTHING
     if word == "get":
         key = given.get(0)
-        return (receiver.get(key.text) or given.get(1) or NONE) if isinstance(key, Text) and not key.holes else DATA
+        return (receiver.get(key.text) or given.get(1) or NONE) if isinstance(key, Text) and not key.holes else ANYTHING
     if word == "items":
         return Items(tuple(Items(pair) for pair in receiver.pairs))
     if word in ("keys", "values"):
         return Items(tuple(pair[word == "values"] for pair in receiver.pairs))
-    return Pairs(receiver.pairs) if word == "copy" else DATA
+    return Pairs(receiver.pairs) if word == "copy" else ANYTHING
 
 
 def written(run: Run, holder: Value, attribute: str, value: Value, node: ast.AST) -> None:
@@ -189,7 +189,7 @@ def _on(kind: type[_Kind], follow: Callable[[Run, _Kind, str, Arguments, ast.AST
     """What follows the methods of one kind of value, together with that kind."""
 
     def checked(run: Run, receiver: Value, word: str, given: Arguments, node: ast.AST) -> Value:
-        return follow(run, receiver, word, given, node) if isinstance(receiver, kind) else DATA
+        return follow(run, receiver, word, given, node) if isinstance(receiver, kind) else ANYTHING
 
     return kind, checked
 

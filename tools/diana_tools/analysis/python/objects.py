@@ -11,7 +11,7 @@ from diana_tools.analysis.python.kinds import column_type, element
 from diana_tools.analysis.python.operations import declared
 from diana_tools.analysis.python.run import Run
 from diana_tools.analysis.python.values import (
-    DATA,
+    ANYTHING,
     NONE,
     Arguments,
     Bind,
@@ -54,7 +54,7 @@ def construct(run: Run, callee: Imported, given: Arguments, node: ast.AST) -> Va
     word = callee.last
     _callbacks(run, given)
     if ".func." in callee.path:
-        return DATA
+        return ANYTHING
     made = _MAKERS.get(word)
     if made is not None:
         return made(run, given)
@@ -73,7 +73,7 @@ def construct(run: Run, callee: Imported, given: Arguments, node: ast.AST) -> Va
         return column_type(word, given, run.dialect) or Type(word)
     if not callee.path.startswith("sqlalchemy.") or ".testing." in callee.path:
         run.gap("AC002.imported_call", node)
-    return DATA
+    return ANYTHING
 
 
 def _callbacks(run: Run, given: Arguments) -> None:
@@ -85,7 +85,7 @@ def _callbacks(run: Run, given: Arguments) -> None:
 
 
 def _text(_run: Run, given: Arguments) -> Value:
-    return given.get(0, "text") or DATA
+    return given.get(0, "text") or ANYTHING
 
 
 def _table(_run: Run, given: Arguments) -> Value:
@@ -151,7 +151,7 @@ def _or(_run: Run, given: Arguments) -> Value:
 
 
 def _not(_run: Run, given: Arguments) -> Value:
-    return conditions.negated(given.get(0) or DATA)
+    return conditions.negated(given.get(0) or ANYTHING)
 
 
 def _true(_run: Run, _given: Arguments) -> Value:

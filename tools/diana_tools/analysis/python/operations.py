@@ -12,7 +12,7 @@ from diana_tools.analysis.python.effects import execute
 from diana_tools.analysis.python.kinds import element
 from diana_tools.analysis.python.run import Run
 from diana_tools.analysis.python.values import (
-    DATA,
+    ANYTHING,
     NONE,
     Arguments,
     Batch,
@@ -60,7 +60,7 @@ def operate(run: Run, word: str, given: Arguments, node: ast.AST, batch: Batch |
     if read is None:
         if word not in _HARMLESS:
             run.gap("AC002.custom_operation" if word != "run_async" else "AC002.run_async", node)
-        return DATA
+        return ANYTHING
     place, tables = _TABLE_AT.get(word, 0), ()
     if batch is not None:
         tables = (batch.table,)
@@ -69,7 +69,7 @@ def operate(run: Run, word: str, given: Arguments, node: ast.AST, batch: Batch |
         given = Arguments(given.positional[:place] + given.positional[place + 1 :], given.keywords, given.loose)
     statements = tuple(read(_Call(run, given, tables, batch is not None)))
     run.emit(node, *statements)
-    return Table(tables[0], statements[0].columns) if word == "create_table" and statements else DATA
+    return Table(tables[0], statements[0].columns) if word == "create_table" and statements else ANYTHING
 
 
 # Where the table's name stands among the arguments of `op`, if not first.
@@ -280,7 +280,7 @@ def _context(_run: Run, _given: Arguments, _node: ast.AST) -> Value:
 
 
 def _named(_run: Run, given: Arguments, _node: ast.AST) -> Value:
-    return given.get(0, "name") or DATA
+    return given.get(0, "name") or ANYTHING
 
 
 _SIMPLE: dict[str, Callable[[Run, Arguments, ast.AST], Value]] = {

@@ -18,10 +18,14 @@ _FUNCTIONS = {"up": "upgrade", "down": "downgrade"}
 
 @dataclass(frozen=True, slots=True)
 class WayBack:
-    """The downgrade of a migration: whether it does anything, and the line where it stands (0: nowhere)."""
+    """The downgrade of a migration: whether it does anything, and the line where it stands (0: nowhere).
+
+    `merge`: the migration only joins two branches of the history, and has nothing to take back.
+    """
 
     there: bool
     line: int = 0
+    merge: bool = False
 
 
 def read_alembic(text: str, dialect: str, direction: str) -> Reading:
@@ -88,7 +92,16 @@ def way_back(text: str) -> WayBack:
     if not found:
         named = any(isinstance(n, (ast.Assign, ast.ImportFrom)) and "downgrade" in ast.dump(n) for n in tree.body)
         return WayBack(named)
-    return WayBack(_does_something(found[-1]), found[-1].lineno)
+    merge = any(_joins(node) for node in tree.body)
+    return WayBack(_does_something(found[-1]) or merge, found[-1].lineno, merge)
+
+
+def _joins(node: ast.stmt) -> bool:
+    """`down_revision = ("one", "other")`."""
+    if not isinstance(node, (ast.Assign, ast.AnnAssign)) or not isinstance(node.value, (ast.Tuple, ast.List)):
+        return False
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    return any(isinstance(target, ast.Name) and target.id == "down_revision" for target in targets)
 
 
 def _does_something(function: ast.FunctionDef) -> bool:

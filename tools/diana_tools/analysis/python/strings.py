@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Callable
 
 from diana_tools.analysis.python.answers import listed, shown
-from diana_tools.analysis.python.values import DATA, LONGEST_STRING, Arguments, Items, Pairs, Plain, Text, Value
+from diana_tools.analysis.python.values import ANYTHING, LONGEST_STRING, Arguments, Items, Pairs, Plain, Text, Value
 from diana_tools.analysis.sql.plpgsql import HOLE
 
 _MOST_PIECES = 2_000
@@ -26,7 +26,7 @@ _BRACES = re.compile(r"\{\{|\}\}|\{(?P<key>[^{}!:]*)(?:![rsa])?(?::[^{}]*)?\}")
 
 def bounded(text: str, line: int = 0) -> Value:
     """A string, unless it grew beyond what a migration can be."""
-    return Text(text, line) if len(text) <= LONGEST_STRING else DATA
+    return Text(text, line) if len(text) <= LONGEST_STRING else ANYTHING
 
 
 def method(receiver: Text, name: str, given: Arguments) -> Value:
@@ -45,10 +45,10 @@ def method(receiver: Text, name: str, given: Arguments) -> Value:
     if name in ("split", "splitlines"):
         return _split(text, name, given)
     if name == "replace":
-        return bounded(text.replace(shown(given.get(0) or DATA), shown(given.get(1) or DATA)), receiver.line)
+        return bounded(text.replace(shown(given.get(0) or ANYTHING), shown(given.get(1) or ANYTHING)), receiver.line)
     if name in _TESTS and not receiver.holes:
         return _test(text, name, given.get(0))
-    return DATA
+    return ANYTHING
 
 
 def _strip(receiver: Text, name: str, given: Arguments) -> Value:
@@ -72,13 +72,13 @@ def _split(text: str, name: str, given: Arguments) -> Value:
     sign = given.get(0)
     separator = sign.text if isinstance(sign, Text) and sign.text else None
     parts = text.splitlines() if name == "splitlines" else text.split(separator)
-    return Items(tuple(Text(part) for part in parts)) if len(parts) <= _MOST_PIECES else DATA
+    return Items(tuple(Text(part) for part in parts)) if len(parts) <= _MOST_PIECES else ANYTHING
 
 
 def _test(text: str, name: str, wanted: Value | None) -> Value:
     wants = listed(wanted) or (wanted,)
     if not all(isinstance(want, Text) and not want.holes for want in wants):
-        return DATA
+        return ANYTHING
     known = tuple(want.text for want in wants if isinstance(want, Text))
     return Plain(text.startswith(known) if name == "startswith" else text.endswith(known))
 
@@ -93,7 +93,7 @@ def percent(text: Text, value: Value) -> Value:
             return "%"
         key = match.group("key")
         if key is not None:
-            return shown(value.get(key) or DATA) if isinstance(value, Pairs) and value.known else HOLE
+            return shown(value.get(key) or ANYTHING) if isinstance(value, Pairs) and value.known else HOLE
         return shown(loose.pop(0)) if loose else HOLE
 
     return bounded(_PERCENT.sub(fill, text.text), text.line)
@@ -107,17 +107,17 @@ def _braces(text: str, given: Arguments) -> str:
             return match.group()[0]
         key = match.group("key")
         if key == "":
-            return shown(given.get(next(counter, -1)) or DATA)
+            return shown(given.get(next(counter, -1)) or ANYTHING)
         if key.isdecimal():
-            return shown(given.get(int(key)) or DATA)
-        return shown(given.get(-1, key) or DATA)
+            return shown(given.get(int(key)) or ANYTHING)
+        return shown(given.get(-1, key) or ANYTHING)
 
     return _BRACES.sub(fill, text)
 
 
 def dedent(value: Value | None) -> Value:
     """`textwrap.dedent` and `inspect.cleandoc`."""
-    return Text(textwrap.dedent(value.text), value.line) if isinstance(value, Text) else DATA
+    return Text(textwrap.dedent(value.text), value.line) if isinstance(value, Text) else ANYTHING
 
 
 def added(left: Value, right: Value) -> Value:
@@ -127,7 +127,7 @@ def added(left: Value, right: Value) -> Value:
         return bounded(shown(left) + shown(right), line)
     first, second = listed(left), listed(right)
     if first is None or second is None or len(first) + len(second) > _MOST_PIECES:
-        return DATA
+        return ANYTHING
     return Items(first + second)
 
 
@@ -136,4 +136,4 @@ def repeated(left: Value, right: Value) -> Value:
     for text, number in ((left, right), (right, left)):
         if isinstance(text, Text) and isinstance(number, Plain) and isinstance(number.value, int):
             return bounded(text.text * min(number.value, LONGEST_STRING // max(len(text.text), 1) + 1))
-    return DATA
+    return ANYTHING

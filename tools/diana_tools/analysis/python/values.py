@@ -263,7 +263,7 @@ Value = (
     | Choice
     | Unknown
 )
-DATA = Unknown()
+ANYTHING = Unknown()
 NONE = Plain(None)
 
 

@@ -14,7 +14,7 @@ from diana_tools.analysis.python.operations import rebuild
 from diana_tools.analysis.python.run import Flow, Run
 from diana_tools.analysis.python.strings import added
 from diana_tools.analysis.python.values import (
-    DATA,
+    ANYTHING,
     NONE,
     Batch,
     Choice,
@@ -79,7 +79,7 @@ def _annotated(run: Run, node: ast.AnnAssign, scope: Scope) -> Flow:
 
 def _augmented(run: Run, node: ast.AugAssign, scope: Scope) -> Flow:
     old, more = evaluate(run, node.target, scope), evaluate(run, node.value, scope)
-    new = added(old, more) if isinstance(node.op, ast.Add) else DATA
+    new = added(old, more) if isinstance(node.op, ast.Add) else ANYTHING
     if isinstance(old, Items):
         known = isinstance(new, Items) and new.known and not run.unsure
         old.items, old.known = (new.items, True) if known and isinstance(new, Items) else ((), False)
@@ -151,9 +151,10 @@ def _branches(run: Run, bodies: Sequence[Sequence[ast.stmt]], scope: Scope) -> F
 
 
 def _merged(first: dict[str, Value], second: dict[str, Value], key: str) -> Value:
-    if key in first and key in second:
-        return either(first[key], second[key])
-    return either(first.get(key, DATA), second.get(key, DATA)) if key != RESULT else first.get(key) or second[key]
+    """What a name may be behind two branches; a result that only one of them has is the only one there is."""
+    if key == RESULT and (key not in first or key not in second):
+        return first.get(key) or second[key]
+    return either(first.get(key, ANYTHING), second.get(key, ANYTHING))
 
 
 def _for(run: Run, node: ast.For | ast.AsyncFor, scope: Scope) -> Flow:
@@ -171,7 +172,7 @@ def _for(run: Run, node: ast.For | ast.AsyncFor, scope: Scope) -> Flow:
             _once(run, node, item, scope, looped=not isinstance(over, (Items, Pairs, Choice)))
     if listed(over) != known:
         # The body made the list longer that it goes through.
-        _once(run, node, DATA, scope, looped=False)
+        _once(run, node, ANYTHING, scope, looped=False)
     block(run, node.orelse, scope)
     return Flow.NEXT
 
@@ -205,7 +206,7 @@ def _forget(body: Sequence[ast.stmt], scope: Scope) -> dict[str, Value]:
         for inner in ast.walk(node):
             if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store) and inner.id in scope.names:
                 if any(isinstance(option, (Text, Plain)) for option in options(scope.names[inner.id])):
-                    scope.names[inner.id] = DATA
+                    scope.names[inner.id] = ANYTHING
                 before[inner.id] = scope.names[inner.id]
     return before
 
@@ -213,20 +214,20 @@ def _forget(body: Sequence[ast.stmt], scope: Scope) -> dict[str, Value]:
 def _either(before: dict[str, Value], scope: Scope) -> None:
     """Behind a loop that may not have run, names are what they were or what it made them."""
     for name, value in before.items():
-        now = scope.names.get(name, DATA)
+        now = scope.names.get(name, ANYTHING)
         grown = any(isinstance(option, Text) for option in options(now))
-        scope.names[name] = DATA if grown else either(value, now)
+        scope.names[name] = ANYTHING if grown else either(value, now)
 
 
 def _try(run: Run, node: ast.Try | ast.TryStar, scope: Scope) -> Flow:
     with run.maybe():
         flow = block(run, node.body, scope)
-        for handler in node.handlers:
-            if handler.type is not None:
-                evaluate(run, handler.type, scope)
-            if handler.name:
-                scope.names[handler.name] = DATA
-            block(run, handler.body, scope)
+        for caught in node.handlers:
+            if caught.type is not None:
+                evaluate(run, caught.type, scope)
+            if caught.name:
+                scope.names[caught.name] = ANYTHING
+            block(run, caught.body, scope)
         block(run, node.orelse, scope)
     after = block(run, node.finalbody, scope)
     return after if after is not Flow.NEXT else Flow.RETURN if flow is Flow.RETURN and not node.handlers else Flow.NEXT

@@ -10,7 +10,8 @@ from diana_tools.analysis.statement import Action, Statement
 
 def _after(scene: Scene) -> Iterable[Sighting]:
     back = scene.way_back
-    if back is not None and not back.there and scene.direction == "up":
+    does_something = bool(scene.statements) or scene.unread
+    if back is not None and not back.there and scene.direction == "up" and does_something:
         yield Sighting(Statement(Action.READ, line=back.line or 1))
 
 

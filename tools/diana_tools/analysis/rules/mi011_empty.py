@@ -9,7 +9,8 @@ from diana_tools.analysis.statement import Action, Statement
 
 
 def _after(scene: Scene) -> Iterable[Sighting]:
-    if scene.python and scene.direction == "up" and not scene.statements and not scene.unread:
+    merge = scene.way_back is not None and scene.way_back.merge
+    if scene.python and scene.direction == "up" and not (scene.statements or scene.unread or merge):
         yield Sighting(Statement(Action.READ))
 
 
