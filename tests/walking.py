@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import re
+import select
 import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from diana_agent.models.base import JsonValue
+from diana_prompts.catalogue import Catalogue
 from servers import PgDatabase, PgServer
 
+CATALOGUE = Catalogue("en")
 COMMAND = Path(sys.executable).with_name("diana")
 LIMIT_S = 120.0
 PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -144,17 +149,17 @@ class Walker:
         """Start a call and leave it running."""
         return subprocess.Popen(
             [str(COMMAND), *words, "--project", str(project)], env=self.environment, cwd=self.folder,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
 
-    def diana(self, project: Path, *words: str) -> Result:
-        """Call the command and wait: nobody is there to answer."""
-        return self.finish(self.start(project, *words), words)
+    def diana(self, project: Path, *words: str, piped: str = "") -> Result:
+        """Call the command and wait: nobody is there to answer, and what is piped in is no answer."""
+        return self.finish(self.start(project, *words), words, piped)
 
-    def finish(self, process: subprocess.Popen[bytes], words: tuple[str, ...]) -> Result:
+    def finish(self, process: subprocess.Popen[bytes], words: tuple[str, ...], piped: str = "") -> Result:
         """Wait for a call, and judge what must be so for every call."""
         try:
-            out, err = process.communicate(timeout=LIMIT_S)
+            out, err = process.communicate(piped.encode(), timeout=LIMIT_S)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             out, err = process.communicate()
@@ -197,6 +202,61 @@ class Walker:
         """The kinds of a run's events, in order."""
         path = self.state / "runs" / f"{run if isinstance(run, str) else run.text}.jsonl"
         return [Node(json.loads(line))["event"]["kind"].text for line in path.read_text().splitlines()]
+
+
+_ON_TERMINAL = (
+    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+)
+
+
+class Terminal:
+    """A call on a terminal of its own, and the person who sits there; its output goes elsewhere, as with `> file`."""
+
+    def __init__(self, walker: Walker, project: Path, *words: str) -> None:
+        self._walker, self._words = walker, words
+        self._master, slave = pty.openpty()
+        self.seen = ""
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _ON_TERMINAL, str(COMMAND), *words, "--project", str(project)],
+            env=walker.environment, cwd=walker.folder, stdin=slave, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            start_new_session=True,
+        )  # fmt: skip
+        os.close(slave)
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        for stream in (self._process.stdout, self._process.stderr):
+            if stream is not None:
+                stream.close()
+        self._process.wait()
+        os.close(self._master)
+
+    def sees(self, text: str, since: int = 0) -> int:
+        """Wait until the terminal shows `text` after the first `since` characters; the place behind it."""
+        end = time.monotonic() + LIMIT_S
+        while (place := self.seen.find(text, since)) < 0:
+            assert self._process.poll() is None, f"it ended, and never asked {text!r}: {self.seen!r}"
+            assert time.monotonic() < end, f"{text!r} never came: {self.seen!r}"
+            if select.select([self._master], [], [], 0.1)[0]:
+                self.seen += os.read(self._master, 65_536).decode("utf-8", "replace")
+        return place + len(text)
+
+    def answers(self, question: str, typed: str, since: int = 0) -> int:
+        """Wait for a question, type the answer key by key as it echoes, and press Enter."""
+        place = self.sees(CATALOGUE.say(f"plain.ask.{question}"), since)
+        for key in typed:
+            os.write(self._master, key.encode())
+            place = self.sees(key, place)
+        os.write(self._master, b"\r")
+        return place
+
+    def result(self) -> Result:
+        """Wait for the end of the call, and judge it as every call."""
+        return self._walker.finish(self._process, self._words)
 
 
 INI = """\
@@ -356,8 +416,19 @@ def pg_dump(database: PgDatabase) -> str:
     return done.stdout
 
 
+def careful_person(vault: Path, **policy: bool) -> str:
+    """A settings file for production: a folder that stands for another machine, and rows may go into a scratch.
+
+    A test may run below a coding agent, so that one is allowed unless the test says otherwise.
+    """
+    vault.mkdir(parents=True, exist_ok=True)
+    said = {"scratch_rows_in_production": True, "coding_agents": True} | policy
+    rules = "".join(f"{name} = {str(value).lower()}\n" for name, value in said.items())
+    return f'[stores.vault]\nkind = "folder"\nlocation = "{vault}"\nremote = true\n\n[policy]\n{rules}\n'
+
+
 def person_of(server: PgServer, **levels: str) -> str:
-    """A settings file that names databases of a server on loopback, by level, with a copy elsewhere for production."""
+    """A settings file that names databases of a server on loopback, by level."""
     tables = [
         f'[environments.{name}]\nlevel = "{level}"\nhosts = ["{server.host}"]\ndatabases = ["{name}"]\n'
         for name, level in levels.items()
