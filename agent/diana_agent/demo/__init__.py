@@ -70,7 +70,7 @@ def build(place: Path) -> Path:
 
 
 def _upgrade(shop: Path) -> None:
-    """The shop's applied migrations, by Alembic itself in this process: nothing was there before, so nothing is lost."""
+    """The shop's applied migrations, by Alembic itself in this process: nothing was there before."""
     from alembic import command
     from alembic.config import Config
 

@@ -15,7 +15,8 @@ def upgrade() -> None:
     )
     op.execute(
         "CREATE VIEW sales_by_month AS SELECT strftime('%Y-%m', o.placed_on) AS month,"
-        " sum(l.quantity * l.price_cents) AS cents FROM orders AS o JOIN order_lines AS l ON l.order_id = o.id GROUP BY month"
+        " sum(l.quantity * l.price_cents) AS cents FROM orders AS o"
+        " JOIN order_lines AS l ON l.order_id = o.id GROUP BY month"
     )
 
 
