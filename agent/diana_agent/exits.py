@@ -25,8 +25,12 @@ _NO_UMBRELLA = frozenset(
      "preview_changed_target", "tool_unsupported"}
 )  # fmt: skip
 _OWN_CODE = {"preview_changed_target": PERSON, "log_unwritable": UNLOGGED, "journal_unwritable": HALTED,
-             "journal_changed": HALTED, "index_unwritable": UNLOGGED,
-             "journal_locked": HELD, "no_backup": USAGE}  # fmt: skip
+             "journal_changed": HALTED, "journal_broken": HALTED, "journal_unreadable": HALTED, "journal_torn": HALTED,
+             "journal_cut": HALTED, "journal_missing": USAGE, "index_unwritable": UNLOGGED, "journal_locked": HELD,
+             "no_backup": USAGE, "request_unreadable": USAGE, "approval_unwritable": USAGE,
+             "approval_unreadable": APPROVAL, "approval_key_unsafe": APPROVAL, "approval_not_signed": APPROVAL,
+             "approval_signer_name": USAGE, "approvals_unreadable": APPROVAL, "approvals_unwritable": APPROVAL,
+             "demo_environment": USAGE, "demo_folder_taken": USAGE}  # fmt: skip
 
 
 def exit_code(error: er.DianaError) -> int:

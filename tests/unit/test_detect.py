@@ -129,3 +129,14 @@ def test_the_listing_is_bounded_and_near_files_come_first(tmp_path: Path, monkey
 
 def test_an_unreadable_or_missing_folder_is_an_empty_listing(tmp_path: Path) -> None:
     assert listing(tmp_path / "missing").files == ()
+
+
+def test_links_that_go_round_in_a_circle_are_no_files(tmp_path: Path) -> None:
+    tree = _tree(tmp_path, ALEMBIC)
+    versions = tmp_path / "migrations" / "versions"
+    (versions / "loop.py").symlink_to("loop.py")
+    (versions / "there").symlink_to("back")
+    (versions / "back").symlink_to("there")
+    assert listing(tmp_path).files == tree.files
+    [found] = detect(listing(tmp_path))
+    assert (found.tool, found.count) == ("alembic", 1)

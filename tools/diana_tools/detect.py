@@ -64,8 +64,16 @@ def _entries(root: Path, folder: str) -> Iterator[tuple[str, bool]]:
         path = f"{folder}/{entry.name}" if folder else entry.name
         if not entry.is_symlink():
             yield path, entry.is_dir()
-        elif entry.is_file() and Path(entry.path).resolve().is_relative_to(root.resolve()):
+        elif _leads_to_own_file(entry, root):
             yield path, False
+
+
+def _leads_to_own_file(link: os.DirEntry[str], root: Path) -> bool:
+    """Whether a link ends at a file below the root; one that goes round in a circle ends nowhere."""
+    try:
+        return link.is_file() and Path(link.path).resolve().is_relative_to(root.resolve())
+    except (OSError, RuntimeError):
+        return False
 
 
 def _ignored(root: Path) -> frozenset[str]:
