@@ -29,6 +29,12 @@ STREAMED = ("backup", "rehearse", "migrate", "rollback", "restore")
 _TERMINAL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
+_LIMITED = (
+    "import os, resource, sys; size = int(sys.argv[1]); resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)); "
+    "os.execv(sys.argv[2], sys.argv[2:])"
+)
+
+
 class Node:
     """A place in a JSON document: `answer["plan"]["pending"][0] == ...`; what is not there equals nothing."""
 
@@ -112,6 +118,8 @@ class Walker:
     """What `TMPDIR` names: everything that is left there can be looked through."""
     environ: dict[str, str] = field(default_factory=dict[str, str])
     secrets: list[str] = field(default_factory=list[str])
+    largest_file: int = 0
+    """How many bytes a file may have for the processes of this person, as on a full disk; 0: no limit."""
 
     def __post_init__(self) -> None:
         """Make the home, which others may pass through: a scratch server of root's runs as somebody else."""
@@ -147,8 +155,9 @@ class Walker:
 
     def start(self, project: Path, *words: str) -> subprocess.Popen[bytes]:
         """Start a call and leave it running."""
+        limit = (sys.executable, "-c", _LIMITED, str(self.largest_file)) if self.largest_file else ()
         return subprocess.Popen(
-            [str(COMMAND), *words, "--project", str(project)], env=self.environment, cwd=self.folder,
+            [*limit, str(COMMAND), *words, "--project", str(project)], env=self.environment, cwd=self.folder,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
 
@@ -430,7 +439,7 @@ def careful_person(vault: Path, **policy: bool) -> str:
 def person_of(server: PgServer, **levels: str) -> str:
     """A settings file that names databases of a server on loopback, by level."""
     tables = [
-        f'[environments.{name}]\nlevel = "{level}"\nhosts = ["{server.host}"]\ndatabases = ["{name}"]\n'
+        f'[environments.{name}]\nlevel = "{level}"\nhosts = ["{server.host}:{server.port}"]\ndatabases = ["{name}"]\n'
         for name, level in levels.items()
     ]
     return "".join(tables)

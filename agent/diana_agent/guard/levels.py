@@ -16,14 +16,16 @@ from diana_config.known import Known
 from diana_config.settings import EnvironmentSetting, Settings, Tier
 from diana_tools.domain import Environment, Identity, Level
 
+_PORTS = {"postgresql": 5432}
+
 
 @dataclass(frozen=True, slots=True)
 class Claims:
     """Everything an environment is settled from; none of it ever came from a model.
 
-    `identity` is the pinned identity's digest; `database` is the name, for SQLite the absolute path. `last` is what
-    this identity was last run as, `relative` the most careful level of a database with the same origin (`kinship`).
-    `started` says that Diana started this very server herself.
+    `identity` is the pinned identity's digest; `database` is the name, for SQLite the absolute path; `port` None is
+    the engine's usual one. `last` is what this identity was last run as, `relative` the most careful level of a
+    database with the same origin (`kinship`). `started` says that Diana started this very server herself.
     """
 
     settings: Settings
@@ -34,6 +36,7 @@ class Claims:
     last: Known | None = None
     relative: Known | None = None
     started: bool = False
+    port: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,22 +151,37 @@ def _of_project(claims: Claims) -> Iterator[_Claim]:
 def _fits(one: EnvironmentSetting, claims: Claims) -> str:
     """How well the place fits: `named`, `hinted` (it only raises), or not at all.
 
-    A name without a host is a hint, for many servers have an `app`. So is a loopback host without a name: behind
-    it may be a tunnel to production.
+    A name without a host is a hint, for many servers have an `app`. So is a loopback host without name and port:
+    behind another port may be a tunnel to production.
     """
-    where = claims.host.lower().rstrip(".")
+    where, port = claims.host.lower().rstrip("."), claims.port or _PORTS.get(claims.engine)
     sqlite = claims.engine == "sqlite"
-    if any(where == host and _same(claims.database, name, sqlite) for host, name in _places(one)):
+    there = [name for host, own, name in _places(one, claims.engine) if (host, own) == (where, port)]
+    if any(_same(claims.database, name, sqlite) for name in there):
         return "named"
-    host = any(fnmatchcase(where, pattern) for pattern in one.hosts)
     database = any(_same(claims.database, said, sqlite) for said in one.databases)
     if sqlite:
         return "named" if database else ""
-    if one.hosts and one.databases:
-        return "named" if host and database else ""
+    return _by_host(one, where, port, database)
+
+
+def _by_host(one: EnvironmentSetting, where: str, port: int | None, database: bool) -> str:
+    """How well a host fits, given alone or as `host:port`, with the names where the environment gives some."""
+    exact = any(_with_port(where, port, pattern) for pattern in one.hosts)
+    host = exact or any(fnmatchcase(where, pattern) for pattern in one.hosts)
+    if one.hosts and one.databases and not (host and database):
+        return ""
     if host:
-        return "hinted" if _loopback(claims.host) else "named"
+        sure = exact and database if _loopback(where) else True
+        return "named" if sure else "hinted"
     return "hinted" if database else ""
+
+
+def _with_port(where: str, port: int | None, pattern: str) -> bool:
+    """Whether a pattern that ends in this very port fits; an IPv6 address stands in brackets there."""
+    written = f"[{where}]" if ":" in where else where
+    host, _, said = pattern.rpartition(":")
+    return said == str(port) and (host == written or ("[" not in host and fnmatchcase(written, host)))
 
 
 def _same(database: str, said: str, sqlite: bool) -> bool:
@@ -171,16 +189,16 @@ def _same(database: str, said: str, sqlite: bool) -> bool:
     return database == said or (sqlite and bool(said) and database.endswith(f"/{said}"))
 
 
-def _places(one: EnvironmentSetting) -> Iterator[tuple[str, str]]:
-    """Host and name out of a connection that the file itself spells out; a variable's content names nothing."""
+def _places(one: EnvironmentSetting, engine: str) -> Iterator[tuple[str, int | None, str]]:
+    """Host, port and name out of a connection that the file itself spells out; a variable's content names nothing."""
     if "://" not in one.database:
         return
     try:
         parts = urlsplit(one.database)
-        host = parts.hostname or ""
+        host, port = parts.hostname or "", parts.port
     except ValueError:
         return
-    yield host.rstrip("."), unquote(parts.path.removeprefix("/"))
+    yield host.rstrip("."), port or _PORTS.get(engine), unquote(parts.path.removeprefix("/"))
 
 
 def _loopback(host: str) -> bool:

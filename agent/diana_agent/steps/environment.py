@@ -26,7 +26,7 @@ async def settle_environment(run: Run, identity: Identity, url: DatabaseUrl) -> 
     claims = Claims(
         settings=run.settings, identity=identity.digest, engine=url.engine, host=url.host,
         database=url.address.name if url.engine != "sqlite" else url.database,
-        last=run.known.last(identity.digest), relative=run.known.relative(kin),
+        last=run.known.last(identity.digest), relative=run.known.relative(kin), port=url.port,
     )  # fmt: skip
     where = settle(claims)
     if where is None:

@@ -134,8 +134,16 @@ def test_the_persons_map_by_identity_comes_before_the_one_by_host_and_name() -> 
         (EnvironmentSetting("x", "dev", hosts=("*",)), "0.0.0.0", ""),
         (EnvironmentSetting("x", "dev", hosts=("*",)), "db.localhost", ""),
         (EnvironmentSetting("x", "production", hosts=("localhost",)), "localhost", "production"),
-        (EnvironmentSetting("x", "dev", hosts=("localhost",), databases=("shop",)), "localhost", "dev"),
-        (EnvironmentSetting("x", "dev", database="postgresql://me:pw@db.example:5433/shop?a=b"), "db.example", "dev"),
+        (EnvironmentSetting("x", "dev", hosts=("localhost",), databases=("shop",)), "localhost", ""),
+        (EnvironmentSetting("x", "dev", hosts=("localhost:5432",), databases=("shop",)), "localhost", "dev"),
+        (EnvironmentSetting("x", "dev", hosts=("[::1]:5432",), databases=("shop",)), "::1", "dev"),
+        (EnvironmentSetting("x", "dev", hosts=("db.*:5432",)), "db.example", "dev"),
+        (EnvironmentSetting("x", "dev", hosts=("db.example:6543",)), "db.example", ""),
+        (EnvironmentSetting("x", "dev", hosts=("localhost:5432",)), "localhost", ""),
+        (EnvironmentSetting("x", "dev", hosts=("localhost:5432",), databases=("other",)), "localhost", ""),
+        (EnvironmentSetting("x", "dev", database="postgresql://me:pw@db.example/shop?a=b"), "db.example", "dev"),
+        (EnvironmentSetting("x", "dev", database="postgresql://me:pw@db.example:5433/shop"), "db.example", ""),
+        (EnvironmentSetting("x", "dev", database="postgresql://me@db.example:nope/shop"), "db.example", ""),
         (EnvironmentSetting("x", "dev", database="postgresql://me@db.example/other"), "db.example", ""),
         (EnvironmentSetting("x", "dev", database="SHOP_URL"), "db.example", ""),
         (EnvironmentSetting("x", "dev", database="postgresql://[broken/shop"), "db.example", ""),
@@ -168,7 +176,7 @@ def test_a_production_identity_stays_one_whatever_else_says_dev() -> None:
 
 def test_a_tunnel_on_loopback_to_a_known_server_is_that_server() -> None:
     origin = Known("eu", "production")
-    mapped = said(environments=(EnvironmentSetting("x", "dev", hosts=("localhost",), databases=("shop",)),))
+    mapped = said(environments=(EnvironmentSetting("x", "dev", hosts=("localhost:5432",), databases=("shop",)),))
     tunnel = replace(HERE, host="localhost", settings=mapped)
     assert level(tunnel) == "dev"
     assert level(replace(tunnel, relative=origin)) == "production"
@@ -178,6 +186,20 @@ def test_a_tunnel_on_loopback_to_a_known_server_is_that_server() -> None:
     found = settle(replace(once, relative=Known("x", "dev", "kin")))
     assert found is not None
     assert found.because == ("last x dev",)
+
+
+@pytest.mark.parametrize(
+    "mine",
+    [
+        EnvironmentSetting("x", "dev", database="postgresql://me@localhost:5432/shop"),
+        EnvironmentSetting("x", "dev", database="postgresql://me@localhost/shop"),
+        EnvironmentSetting("x", "dev", hosts=("localhost:5432",), databases=("shop",)),
+    ],
+)
+def test_a_tunnel_on_another_port_is_another_database(mine: EnvironmentSetting) -> None:
+    here = replace(HERE, host="localhost", settings=said(environments=(mine,)))
+    assert level(here) == level(replace(here, port=5432)) == "dev"
+    assert level(replace(here, port=6543)) == ""
 
 
 def test_a_clone_that_the_person_told_apart_has_a_level_of_its_own() -> None:
