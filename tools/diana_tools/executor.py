@@ -9,18 +9,19 @@ import os
 import pwd
 import signal
 import socket
+import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
 
 from diana_tools import supervisor
 from diana_tools.command import CaptureCommand, Command, Output, ReadCommand, WriteCommand
 from diana_tools.errors import ChangeFailed, ToolError
-from diana_tools.permit import Operation, Permit, Redeemer, Use
+from diana_tools.permit import Act, Operation, Permit, Redeemer, Use
 from diana_tools.redaction import plain
 
 _KEPT = ("HOME", "PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE",
@@ -31,6 +32,7 @@ _WITHHELD = ("ANTHROPIC_", "AWS_", "AZURE_", "GOOGLE_", "PRISMA_USER_CONSENT", "
              "PERL5OPT", "JAVA_TOOL_OPTIONS", "GIT_", "DIANA_")  # fmt: skip
 _KEEP_BYTES = 4_000_000
 _GRACE_S = 3.0
+_CLOCK_S = 10.0
 
 Line = Callable[[str], None]
 
@@ -81,6 +83,16 @@ class Executor:
         self._trusted = trusted
         self._environ = environ
         self._runs = runs
+        self._lock: tuple[int, ...] = ()
+
+    @contextmanager
+    def holding(self, lock: int) -> Generator[None]:
+        """Let every change that is started meanwhile hold this open lock file too, until it has ended itself."""
+        self._lock = (lock,)
+        try:
+            yield
+        finally:
+            self._lock = ()
 
     async def query(self, command: ReadCommand) -> Output:
         """Run a command that only looks; both streams bounded in memory.
@@ -114,7 +126,8 @@ class Executor:
 
         Raises:
             PermitRefused: nothing was started.
-            ChangeFailed: `command_mismatch` when the command is not the one the use was declared for.
+            ChangeFailed: `command_mismatch` when the command is not the one the use was declared for;
+                `supervisor_died`: what it watched was ended here.
         """
         if use.digest != command.digest:
             raise ChangeFailed("command_mismatch", {"use": use.name})
@@ -125,18 +138,24 @@ class Executor:
             argv=list(command.argv), cwd=str(command.cwd),
             env=child_environment(self._environ, command.env, self._child_env),
             timeout=command.timeout, as_user=command.as_user, stdin=(command.stdin or b"").decode("latin-1"),
+            locks=[] if permit.act is Act.SCRATCH else list(self._lock),
         )  # fmt: skip
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-I", supervisor.__file__, str(folder),
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
-            start_new_session=True, env=child_environment(self._environ, {}),
-        )  # fmt: skip
-        talk = _opened(process.stdin)
-        talk.write(json.dumps(spec).encode())
-        talk.close()
-        waiting = asyncio.ensure_future(process.wait())
-        await _follow(folder / "output.log", waiting, (lambda _text: None) if private else line)
+        process = self._supervised(folder, spec)
+        await _follow(folder / "output.log", process, (lambda _text: None) if private else line)
+        if not (folder / "exit.json").exists():
+            await _end_unwatched(folder)
         return Changed(_finished(folder), folder)
+
+    def _supervised(self, folder: Path, spec: supervisor.Spec) -> subprocess.Popen[bytes]:
+        # Not asyncio's: its transports kill what still runs when the loop goes away.
+        process = subprocess.Popen(
+            (sys.executable, "-I", supervisor.__file__, str(folder)), stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, pass_fds=spec["locks"],
+            env=child_environment(self._environ, {}),
+        )  # fmt: skip
+        with suppress(BrokenPipeError), _opened(process.stdin) as talk:
+            talk.write(json.dumps(spec).encode())
+        return process
 
     async def _run(
         self,
@@ -179,7 +198,7 @@ class Executor:
         )  # fmt: skip
 
 
-Pipe = TypeVar("Pipe", asyncio.StreamReader, asyncio.StreamWriter)
+Pipe = TypeVar("Pipe", asyncio.StreamReader, asyncio.StreamWriter, IO[bytes])
 
 
 def _opened(pipe: Pipe | None) -> Pipe:
@@ -208,11 +227,11 @@ async def _end(process: asyncio.subprocess.Process) -> None:
                 return
 
 
-async def _follow(log: Path, waiting: asyncio.Future[int], line: Line) -> None:
+async def _follow(log: Path, process: subprocess.Popen[bytes], line: Line) -> None:
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     pending, offset = "", 0
     while True:
-        ended = waiting.done()
+        ended = process.poll() is not None
         if log.exists():
             with log.open("rb") as handle:
                 handle.seek(offset)
@@ -235,9 +254,49 @@ def _finished(folder: Path) -> Output:
         exit_file = supervisor.read_exit(folder)
     except (OSError, ValueError):
         raise ChangeFailed("supervisor_died", {"folder": str(folder)}) from None
-    raw = (folder / "output.log").read_bytes()
+    text, cut = _logged(folder)
+    return Output(exit_file["exit"], text, "", exit_file["seconds"], exit_file["timed_out"], cut)
+
+
+def unwatched(folder: Path) -> Changed:
+    """What is known of a changing command whose supervisor died: its output so far, and no exit code (-1)."""
+    text, cut = _logged(folder)
+    return Changed(Output(-1, text, "", 0.0, truncated=cut), folder)
+
+
+def still_runs(folder: Path) -> bool:
+    """Whether the command that a supervisor started there is alive, this one and no later process of its number."""
+    import psutil
+
+    if (folder / "exit.json").exists():
+        return False
+    try:
+        noted = json.loads((folder / "pid.json").read_text())
+        process = psutil.Process(int(noted["pid"]))
+        near = abs(process.create_time() - float(noted["started"])) < _CLOCK_S
+        return near and process.status() != psutil.STATUS_ZOMBIE
+    except (OSError, ValueError, KeyError, psutil.Error):
+        return False
+
+
+async def _end_unwatched(folder: Path) -> None:
+    """A command without a supervisor has no time limit any more: it is ended, and its whole group."""
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        if not still_runs(folder):
+            return
+        with suppress(OSError, ValueError):
+            os.killpg(int(json.loads((folder / "pid.json").read_text())["pid"]), sign)
+        for _ in range(100):
+            if not still_runs(folder):
+                return
+            await asyncio.sleep(0.05)
+
+
+def _logged(folder: Path) -> tuple[str, bool]:
+    """The bounded output of a changing command, and whether it was more."""
+    try:
+        raw = (folder / "output.log").read_bytes()
+    except FileNotFoundError:
+        raw = b""
     kept = raw if len(raw) <= _KEEP_BYTES else raw[: _KEEP_BYTES // 2] + b"\n...\n" + raw[-_KEEP_BYTES // 2 :]
-    return Output(
-        exit_file["exit"], kept.decode("utf-8", "replace"), "", exit_file["seconds"], exit_file["timed_out"],
-        len(raw) > _KEEP_BYTES,
-    )  # fmt: skip
+    return kept.decode("utf-8", "replace"), len(raw) > _KEEP_BYTES

@@ -14,7 +14,10 @@ from typing import TypedDict
 
 
 class Spec(TypedDict):
-    """What arrives on standard input: the command and its whole environment (so no secret is in argv)."""
+    """What arrives on standard input: the command and its whole environment (so no secret is in argv).
+
+    `locks` are open lock files that the command and this process hold until they end.
+    """
 
     argv: list[str]
     cwd: str
@@ -22,6 +25,7 @@ class Spec(TypedDict):
     timeout: float
     as_user: str | None
     stdin: str
+    locks: list[int]
 
 
 class Exit(TypedDict):
@@ -52,7 +56,7 @@ def _supervise(folder: Path, spec: Spec) -> Exit:
             child = subprocess.Popen(
                 spec["argv"], cwd=spec["cwd"], env=spec["env"], stdin=subprocess.PIPE, stdout=log, stderr=log,
                 user=owner and owner.pw_uid, group=owner and owner.pw_gid, extra_groups=owner and (),
-                start_new_session=True)  # fmt: skip
+                start_new_session=True, pass_fds=spec["locks"])  # fmt: skip
         except OSError as error:
             log.write(f"{spec['argv'][0]}: {error.strerror}\n".encode())
             return {"exit": 127, "seconds": time.monotonic() - started, "timed_out": False}
