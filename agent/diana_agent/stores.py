@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from diana_agent.run import Run
 from diana_tools import registry
+from diana_tools.domain import Address
 from diana_tools.errors import SettingsError
 from diana_tools.stores.base import Store
 
 
-def usable_stores(run: Run) -> tuple[Store, ...]:
+def usable_stores(run: Run, address: Address) -> tuple[Store, ...]:
     """Open every store that is not reserved for another database; opening contacts nothing.
 
     Raises:
         SettingsError: `store_kind_unknown`, or what the store says of its own settings.
     """
-    address = run.need_bench().url.address
     places = {"", address.database, address.name, address.place, f"{address.host}/{address.name}"}
     opened: list[Store] = []
     for setting in run.settings.stores:

@@ -96,11 +96,19 @@ def _change(now: Standing, event: ev.AnyEvent) -> Standing:
         case ev.Halted():
             return replace(now, halted=event)
         case ev.ToolRequested():
-            return replace(now, halted=None)
+            return _asked(replace(now, halted=None), event.verb)
         case ev.RunEnded():
             return replace(now, ended=event)
         case _:
             return now
+
+
+def _asked(now: Standing, verb: str) -> Standing:
+    """Looking for the tool or the database anew forgets what was known of it: a halt on the way opens nothing."""
+    if now.in_flight is not None or verb not in ("detect", "connect"):
+        return now
+    kept = now.detection if verb == "connect" else None
+    return Standing(environment=now.environment, detection=kept)
 
 
 def same_work(one: Plan, other: Plan) -> bool:
@@ -113,7 +121,8 @@ def same_work(one: Plan, other: Plan) -> bool:
 def _planned(now: Standing, plan: Plan) -> Standing:
     """A plan of the same work keeps what was done for it; another one starts after the connection."""
     if now.plan is not None and same_work(now.plan, plan):
-        return replace(now, plan=plan)
+        stale = bool(now.plan.opened) and not plan.opened
+        return replace(now, plan=plan, rehearsal=None if stale else now.rehearsal)
     kept = now.backup if now.backup is not None and sorted(now.backup.version) == sorted(plan.current) else None
     return Standing(
         environment=now.environment, detection=now.detection, connected=now.connected, plan=plan, backup=kept

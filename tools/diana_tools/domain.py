@@ -232,6 +232,10 @@ class Plan:
     code: tuple[tuple[str, str], ...]
     policy: str
     plan_hash: str = ""
+    opened: tuple[tuple[str, str], ...] = ()
+    """Files of the project that only a run opens, with their hash, as the rehearsal saw them (`code` has the rest)."""
+    captured: str = ""
+    """SHA-256 of the SQL that a rehearsal captured where the text could not be read; empty where all was read."""
 
     @property
     def code_word(self) -> str:

@@ -221,6 +221,8 @@ class Rehearsal:
     error: str = ""
     failed: str = ""
     backup: str = ""
+    opened: tuple[tuple[str, str], ...] = ()
+    """Files of the project that the run opened: project-relative path and SHA-256."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from diana_tools import traffic
 from diana_tools.adapters.base import Probe
 from diana_tools.backup import differences
 from diana_tools.command import WriteCommand
 from diana_tools.databases.base import Grant
-from diana_tools.domain import Plan
-from diana_tools.errors import DianaError
-from diana_tools.executor import Changed
-from diana_tools.live import without_frames
+from diana_tools.domain import DatabaseUrl, Plan
+from diana_tools.errors import ChangeFailed, DianaError
+from diana_tools.executor import UNWATCHED, Changed, still_runs, unwatched
+from diana_tools.live import for_people, scrub, secrets_of
 from diana_tools.measured import ChangeResult, RecoveryResult, State
 from diana_tools.permit import Act, Operation, Use
 from diana_tools.redaction import plain, redact
@@ -22,6 +23,7 @@ from diana_tools.workbench import Workbench, look
 
 RUN = "run"
 BACK = "back"
+LOG = "output.log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +72,12 @@ async def run(
     """Run the command to its end and say what is true of the database afterwards, with its state if it could be read.
 
     `state` is `applied` only when the history shows the target; `unchanged` only when schema, history and the rows
-    of the tables that the plan touches are as before, or where the engine undid the whole run, schema and history;
-    `partial` otherwise; `unknown` when the database could not be read, or a statement could not be ended on it.
+    of the tables that the plan touches are as before; `partial` otherwise; `unknown` when the database could not
+    be read, or a statement could not be ended on it.
     """
-    changed = await bench.doors.executor.change(
-        ready.command, grant.permit, grant.operation, grant.use(RUN), without_frames(line)
-    )
+    changed = await _change(bench, ready.command, grant, RUN, line)
     try:
-        if changed.output.timed_out and await bench.database.end_run(bench.doors, bench.url, bench.run, grant):
+        if await _left_running(bench, changed, grant):
             return _result(
                 bench, plan, changed, "unknown", (), tuple(m.id for m in plan.pending), "still_running"
             ), None
@@ -94,12 +94,38 @@ async def run(
     return _result(bench, plan, changed, state, done, left, ""), after
 
 
+async def _change(
+    bench: Workbench, command: WriteCommand, grant: Grant, use: str, line: Callable[[str], None]
+) -> Changed:
+    """Run one command of the permit; neither the lines nor the finished log hold the database's password.
+
+    One whose supervisor died was ended with it, and has no exit code of its own.
+    """
+    try:
+        changed = await bench.doors.executor.change(
+            command, grant.permit, grant.operation, grant.use(use), for_people(line, bench.url)
+        )
+    except ChangeFailed as error:
+        if error.code != "supervisor_died":
+            raise
+        changed = unwatched(Path(error.fields["folder"]))
+    await asyncio.to_thread(scrub, changed.log / LOG, bench.url)
+    return changed
+
+
+async def _left_running(bench: Workbench, changed: Changed, grant: Grant) -> bool:
+    """Whether anything of a command that did not end by itself still runs, here or on the server."""
+    if not changed.output.timed_out and changed.output.exit_code != UNWATCHED:
+        return False
+    return still_runs(changed.log) or await bench.database.end_run(bench.doors, bench.url, bench.run, grant) > 0
+
+
 def left_behind(plan: Plan, found: tuple[str, ...]) -> tuple[str, ...]:
     """The differences that the run may have left; rows that only other sessions can have written are not among them.
 
-    In a run that is one transaction schema and history tell whether it was undone: rows that differ are others'.
+    What nobody could read may have written anywhere, and committed too: then every difference counts.
     """
-    return traffic.without_rows(found) if plan.recovery.rung == "a" else traffic.own(found, plan.tables)
+    return found if plan.unread else traffic.own(found, plan.tables)
 
 
 def _done(plan: Plan, probe: Probe) -> tuple[str, ...]:
@@ -114,13 +140,13 @@ def _result(
 ) -> ChangeResult:
     output, failed = changed.output, state != "applied"
     told = bench.adapter.explain(output) if failed and output.exit_code != 0 else ("", "")
-    error = ": ".join(word for word in (code or told[0], redact(plain(told[1], 500), (bench.url.password,))) if word)
+    error = ": ".join(word for word in (code or told[0], redact(plain(told[1], 500), secrets_of(bench.url))) if word)
     if failed and not error:
         error = "timeout" if output.timed_out else "tool_said_success_but_did_nothing"
     return ChangeResult(
         exit_code=output.exit_code, seconds=output.seconds, state=state, applied=done, not_applied=left, error=error,
-        failed=_failed(bench, plan, output.stdout, left) if failed else "", warnings=_warnings(output.stdout),
-        log=str(changed.log / "output.log"),
+        failed=_failed(bench, plan, output.stdout, left) if failed else "",
+        warnings=_warnings(output.stdout, bench.url), log=str(changed.log / LOG),
     )  # fmt: skip
 
 
@@ -132,8 +158,8 @@ def _failed(bench: Workbench, plan: Plan, text: str, left: tuple[str, ...]) -> s
     return last or (left[0] if left else "")
 
 
-def _warnings(text: str) -> tuple[str, ...]:
-    lines = (plain(line, 300) for line in text.splitlines())
+def _warnings(text: str, url: DatabaseUrl) -> tuple[str, ...]:
+    lines = (redact(plain(line, 300), secrets_of(url)) for line in text.splitlines())
     return tuple(line for line in lines if "warn" in line.lower())[:20]
 
 
@@ -152,8 +178,11 @@ async def take_back(
     if not problems:
         return RecoveryResult("a", recovered=True), now
     if ready.back is None:
-        return RecoveryResult("none", recovered=False, problems=problems), now
-    await bench.doors.executor.change(ready.back, grant.permit, grant.operation, grant.use(BACK), without_frames(line))
+        undone = plan.recovery.rung == "a" and not traffic.without_rows(problems)
+        return RecoveryResult("a" if undone else "none", recovered=False, problems=problems), now
+    changed = await _change(bench, ready.back, grant, BACK, line)
+    if await _left_running(bench, changed, grant):
+        raise ChangeFailed("still_running")
     now = await asyncio.to_thread(measure, bench, version_table, digests=True)
     problems = left_behind(plan, differences(before, now))
     return RecoveryResult("b", recovered=not problems, problems=problems), now

@@ -84,6 +84,8 @@ def plan_hash(plan: Plan) -> str:
         "from_to": [list(plan.current), list(plan.target)],
         "policy": plan.policy,
         "recovery": plan.recovery.rung,
+        "opened": [list(pair) for pair in plan.opened],
+        "captured": plan.captured,
     }
     return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
@@ -95,7 +97,7 @@ def cleared(plan: Plan, rehearsal: Rehearsal, dialect: str, live: Schema | None)
     stays unread. The estimate becomes the measured time. The hash is taken again.
     """
     texts = [
-        MigrationText(m.id, m.path, ";\n".join(s.sql for s in rehearsal.statements if s.migration == m.id) + ";", "sql")
+        MigrationText(m.id, m.path, _sql(rehearsal, m.id), "sql")
         for m in plan.pending
         if any(u.migration == m.id for u in plan.unread)
     ]
@@ -111,7 +113,33 @@ def cleared(plan: Plan, rehearsal: Rehearsal, dialect: str, live: Schema | None)
     done = {text.id for text in texts}
     left = tuple(u for u in plan.unread if u.migration not in done) + seen.unread
     tables = plan.tables if left else _joined(ran)
-    return _timed(replace(plan, findings=plan.findings + fresh, unread=left, tables=tables), rehearsal)
+    better = replace(plan, findings=plan.findings + fresh, unread=left, tables=tables, captured=_captured(texts))
+    return _timed(better, rehearsal)
+
+
+def _sql(rehearsal: Rehearsal, migration: str) -> str:
+    """What ran in one migration; the line breaks keep a trailing comment from swallowing the semicolon."""
+    return "\n;\n".join(s.sql for s in rehearsal.statements if s.migration == migration) + "\n;"
+
+
+def _captured(texts: Sequence[MigrationText]) -> str:
+    """SHA-256 over captured SQL with literals and numbers (times among them) taken out (guard's design, 4)."""
+    plain = [re.sub(r"'(?:[^']|'')*'|\b\d[\w.:+-]*", "?", re.sub(r"\s+", " ", text.text)) for text in texts]
+    return hashlib.sha256("\n".join(plain).encode()).hexdigest()
+
+
+def pinned(plan: Plan, root: Path) -> Plan:
+    """The plan with the files that only a run opens hashed as they are now, and its own hash taken again."""
+    now = tuple((name, _hash(root / name)) for name, _ in plan.opened)
+    changed = replace(plan, opened=now)
+    return replace(changed, plan_hash=plan_hash(changed))
+
+
+def _hash(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""
 
 
 def _joined(*groups: tuple[str, ...]) -> tuple[str, ...]:
@@ -121,6 +149,8 @@ def _joined(*groups: tuple[str, ...]) -> tuple[str, ...]:
 def _timed(plan: Plan, rehearsal: Rehearsal) -> Plan:
     if rehearsal.passed and rehearsal.kind == "full":
         plan = replace(plan, estimate=Estimate(round(rehearsal.seconds, 2), "measured", "rehearsal"))
+    known = dict(plan.code)
+    plan = replace(plan, opened=tuple(pair for pair in rehearsal.opened if pair[0] not in known))
     return replace(plan, plan_hash=plan_hash(plan))
 
 

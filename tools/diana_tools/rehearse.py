@@ -14,9 +14,10 @@ from diana_tools.command import WriteCommand
 from diana_tools.databases.base import Grant, Scratch
 from diana_tools.domain import DatabaseUrl, Plan
 from diana_tools.errors import BackupError, ConnectionFailed, RehearsalError, ScratchBreach, ToolError
-from diana_tools.live import without_frames
+from diana_tools.live import for_people, scrub, secrets_of
 from diana_tools.measured import Backup, Rehearsal, State
 from diana_tools.permit import Act, Operation, Use
+from diana_tools.redaction import redact
 from diana_tools.workbench import Workbench, look
 
 RUN = "rehearse"
@@ -93,7 +94,10 @@ async def rehearse(
         raise RehearsalError("marker_not_seen", {"place": there, "scratch": scratch.place})
     before = await asyncio.to_thread(_state, bench, scratch.url, version_table)
     run = grants.run
-    changed = await bench.doors.executor.change(prepared.command, run.permit, run.operation, run.use(RUN), _human(line))
+    changed = await bench.doors.executor.change(
+        prepared.command, run.permit, run.operation, run.use(RUN), _human(line, bench)
+    )
+    await asyncio.to_thread(scrub, changed.log / "output.log", bench.url)
     target_after = await asyncio.to_thread(_state, bench, bench.url, version_table)
     breach = _breach(target_before, target_after)
     if breach:
@@ -107,13 +111,13 @@ async def rehearse(
         kind="full" if grants.rows else "schema", scratch=scratch.place, passed=passed,
         seconds=changed.output.seconds, statements=told.statements, before=before,
         after=after if passed else None, error=_error(bench, told, changed.output.exit_code), failed=told.failed,
-        backup=backup.id,
+        opened=told.opened, backup=backup.id,
     )  # fmt: skip
 
 
-def _human(line: Callable[[str], None]) -> Callable[[str], None]:
+def _human(line: Callable[[str], None], bench: Workbench) -> Callable[[str], None]:
     """Only what the tool says to people: the rehearsal's own machine-readable lines stay in the log."""
-    plainly = without_frames(line)
+    plainly = for_people(line, bench.url)
 
     def shown(text: str) -> None:
         if text.strip() and not text.startswith("@@"):
@@ -123,7 +127,9 @@ def _human(line: Callable[[str], None]) -> Callable[[str], None]:
 
 
 def _error(bench: Workbench, told: RehearsalOutput, exit_code: int) -> str:
-    return told.error or ("" if exit_code == 0 else f"{bench.adapter.tool}: exit {exit_code}")
+    return redact(told.error, secrets_of(bench.url)) or (
+        "" if exit_code == 0 else f"{bench.adapter.tool}: exit {exit_code}"
+    )
 
 
 def _write_override(override: Override) -> None:

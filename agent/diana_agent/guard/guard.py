@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from diana_agent.events import Answered, ApprovalUsed, Asked, GaveBack, Refused
-from diana_agent.guard.mint import Mint
+from diana_agent.guard.mint import LIFETIME, Mint
 from diana_agent.guard.phrases import matches
 from diana_agent.guard.policy import Ask, Verdict
 from diana_agent.journal import Journal
 from diana_agent.person import Person, Question
 from diana_prompts.catalogue import Catalogue
 from diana_tools.domain import Level
-from diana_tools.permit import Operation, Permit, Redeemer
+from diana_tools.permit import Act, Operation, Permit, Redeemer
 
 MAX_TRIES = 3
 MAX_REFUSALS = 3
@@ -75,6 +75,7 @@ class Guard:
     ) -> None:
         """`agent` names the coding agent in the process tree, or is empty where the person's policy allows one."""
         self._agent = agent
+        self._clock = clock
         self._journal = journal
         self._person = person
         self._say = catalogue.say
@@ -116,6 +117,8 @@ class Guard:
         reason = self.closed(request.verb, plan_hash) or request.verdict.reason
         if reason:
             return self.refuse(request.verb, reason, request.fields)
+        if request.level is Level.PRODUCTION and request.operation.act is not Act.SCRATCH and not request.verdict.asks:
+            return self.refuse(request.verb, "nothing_asked", request.fields)
         due = [ask for ask in request.verdict.asks if not self._assumed(request, ask)]
         if due and request.beforehand is not None:
             reason = self._approved(request.beforehand, due)
@@ -145,8 +148,11 @@ class Guard:
         for ask in due:
             if not self._person.present:
                 return "approval_required"
+            asked_at = self._clock()
             if not await self._asked(ask, request, plan_hash):
                 return "phrase_wrong" if ask.phrase else "declined"
+            if not timedelta(0) <= self._clock() - asked_at <= LIFETIME[request.level]:
+                return "question_expired"
         return ""
 
     def _assumed(self, request: Request, ask: Ask) -> bool:

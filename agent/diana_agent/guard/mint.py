@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from diana_agent.events import PermitMinted, PermitRedeemed
+from diana_agent.events import ChangeFinished, PermitMinted, PermitRedeemed
 from diana_agent.journal import Journal
 from diana_tools.domain import Level
 from diana_tools.errors import PermitRefused
@@ -62,16 +62,24 @@ class Mint:
             if operation.digest != permit.operation or use not in operation.uses:
                 raise PermitRefused("permit_mismatch")
             used = self._used[permit.id]
-            if use.recovery and not used:
-                raise PermitRefused("permit_mismatch")
             if use.name in used:
                 raise PermitRefused("permit_spent")
-            now = self._clock()
-            # Only the first use must start in time: the recovery of a run under way may come later.
-            if not used and not known[1] <= now < permit.expires_at:
+            if use.recovery:
+                self._may_recover(permit, used)
+            # The first use must start in time; what belongs to the same work (loading after making) may take longer.
+            elif not used and not known[1] <= self._clock() < permit.expires_at:
                 raise PermitRefused("permit_expired")
             used.add(use.name)
             self._journal.append(PermitRedeemed(permit=permit.id, use=use.name, digest=use.digest), "guard")
+
+    def _may_recover(self, permit: Permit, used: set[str]) -> None:
+        """Recovery may come late, but only after the main use was started, and never after the change went well."""
+        applied = any(
+            isinstance(event, ChangeFinished) and event.permit == permit.id and event.result.state == "applied"
+            for event in self._journal.events()
+        )
+        if not used or applied:
+            raise PermitRefused("permit_mismatch")
 
     def burn(self, permit: Permit) -> None:
         """Take a permit back: nothing of it can be redeemed any more."""

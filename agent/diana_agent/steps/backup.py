@@ -68,7 +68,7 @@ async def _proven(run: Run, made: Backup, plan_hash: str, table: str) -> Backup:
 
 
 async def _copied(run: Run, made: Backup) -> None:
-    for store in usable_stores(run):
+    for store in usable_stores(run, run.need_bench().url.address):
         for copy in await copy_to((store,), made, _progress(run, "progress.copy")):
             run.write(Copied(backup=made.id, copy_=copy), "tool")
             run.note("backup.copied", "good", store=copy.store, location=copy.location)

@@ -19,7 +19,7 @@ from diana_tools import registry
 from diana_tools.adapters.base import Adapter, Probe, Project
 from diana_tools.connect import Reached, executed, outside_tested, parse_url, projects, reach, with_version
 from diana_tools.databases.base import Database
-from diana_tools.domain import DatabaseUrl, Level
+from diana_tools.domain import DatabaseUrl, Detection, Level
 from diana_tools.errors import ChoiceNeeded, ConnectionFailed, ToolError
 from diana_tools.workbench import Workbench, look, same_database
 
@@ -41,7 +41,7 @@ async def connect(run: Run) -> Outcome:
     if outside_tested(adapter, project.version):
         low, high = adapter.tested
         run.note("connect.version_untested", "warn", tool=adapter.title, version=project.version, low=low, high=high)
-    probe = await look(adapter, project, run.doors)
+    probe = await _first_look(run, adapter, project, detection)
     url = _url(run, adapter, probe)
     database = _engine(url)
     reached = await asyncio.to_thread(reach, run.doors, database, url)
@@ -51,19 +51,31 @@ async def connect(run: Run) -> Outcome:
     if reached.facts.pooler:
         raise ConnectionFailed("pooler", {"place": url.address.place, "error": reached.facts.pooler})
     _same_as_before(run, reached.identity.digest)
-    run.probe = probe
-    run.bench = _bench(run, adapter, database, project, url, reached)
+    run.note("connect.ok", "good", engine=url.engine, place=url.address.place)
+    await settle_environment(run, reached.identity, url)
+    await _expected_database(run, url)
+    bench = _bench(run, adapter, database, project, url, reached)
+    await check_prerequisites(run, bench, reached)
+    run.probe, run.bench = probe, bench
+    # Only now, after every check: this event is what opens the verbs that come after it.
     run.write(
         ev.Connected(address=url.address, identity=reached.identity, facts=reached.facts, version=probe.current,
                      fingerprint=reached.fingerprint),
         "tool",
     )  # fmt: skip
-    run.note("connect.ok", "good", engine=url.engine, place=url.address.place)
-    await settle_environment(run, reached.identity, url)
-    await _expected_database(run, url)
-    await check_prerequisites(run, adapter, reached)
     body = bodies.connection(run.need_connected(), run.standing.environment)
     return Outcome("done", body | {"tool": adapter.tool, "tool_version": project.version})
+
+
+async def _first_look(run: Run, adapter: Adapter, project: Project, detection: Detection) -> Probe:
+    """The tool's own answer; a configuration that reads as nothing from outside is named as the cause."""
+    try:
+        return await look(adapter, project, run.doors, patience=run.settings.timeout)
+    except ToolError as error:
+        if error.code != "env_failed" or all(one.why != "config_broken" for one in detection.evidence):
+            raise
+        words = f"{detection.config}: {error.fields.get('error', '')}"
+        raise ToolError("config_broken", {"tool": adapter.title, "error": words}) from None
 
 
 async def ask_trust(run: Run, adapter: Adapter, found: tuple[Project, ...]) -> None:

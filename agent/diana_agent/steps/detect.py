@@ -29,7 +29,7 @@ async def detect(run: Run) -> Outcome:
     wanted = run.settings.tool
     if wanted:
         run.note("detect.override", "warn", tool=wanted)
-        found = _overridden(found, wanted, run.settings.tool_root)
+    found = _overridden(found, wanted, run.settings.tool_root)
     chosen = await _choose(run, found)
     if chosen.tool not in registry.adapters():
         raise ToolError("tool_unsupported", {"tool": chosen.tool, "config": chosen.config})
@@ -42,9 +42,10 @@ async def detect(run: Run) -> Outcome:
 
 
 def _overridden(found: tuple[Detection, ...], tool: str, root: str) -> tuple[Detection, ...]:
-    matching = tuple(one for one in found if one.tool == tool and root in ("", one.root))
-    if not matching:
-        raise ToolError("tool_without_files", {"tool": tool})
+    """What the person's tool and folder leave; empty words choose nothing."""
+    matching = tuple(one for one in found if tool in ("", one.tool) and root in ("", one.root))
+    if (tool or root) and not matching:
+        raise ToolError("tool_without_files", {"tool": tool or root})
     return matching
 
 

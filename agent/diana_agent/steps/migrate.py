@@ -21,11 +21,12 @@ from diana_agent.steps.approved import with_approval, write_request
 from diana_agent.steps.facts_for_person import execution_facts
 from diana_agent.steps.plan import aim_of, fresh_plan, record
 from diana_agent.steps.verify import verify
+from diana_agent.stores import usable_stores
 from diana_tools import migrate as migrating
-from diana_tools.backup import differences
+from diana_tools.backup import copy_to, differences
 from diana_tools.databases.base import Grant
 from diana_tools.domain import Plan
-from diana_tools.errors import DianaError, PermitRefused
+from diana_tools.errors import BackupError, DianaError, PermitRefused
 from diana_tools.measured import Backup, ChangeResult, RecoveryResult, State
 from diana_tools.permit import Act
 from diana_tools.traffic import of_rows
@@ -58,7 +59,7 @@ async def change(run: Run, verb: str) -> Outcome:
         answer = await run.guard.permit(request)
         if isinstance(answer, Refusal):
             return _refused(answer)
-        refusal = await _recheck(run, verb, plan)
+        refusal = await _recheck(run, verb, plan) or await _too_late(run, verb, plan, ready)
         if refusal is not None:
             return refusal
         return await _changed(run, plan, ready, Grant(answer, ready.operation))
@@ -76,7 +77,7 @@ def _backup_id(run: Run) -> str | None:
 async def _recheck(run: Run, verb: str, plan: Plan) -> Outcome | None:
     """Files, history, identity and backup as they are now; a difference sends the run back to planning."""
     fresh = await fresh_plan(run, aim_of(run, plan.direction))
-    if fresh.plan_hash != plan.plan_hash:
+    if fresh.plan_hash != plan.plan_hash or fresh.destructive != plan.destructive:
         answer = run.guard.refuse(verb, "plan_changed", {"was": plan.code_word, "now": fresh.code_word})
         record(run, fresh)
         return _refused(answer)
@@ -84,6 +85,30 @@ async def _recheck(run: Run, verb: str, plan: Plan) -> Outcome | None:
     if made is not None and not run.settings.skip_backup and not await asyncio.to_thread(_as_written, made):
         return _refused(run.guard.refuse(verb, "backup_changed", {"path": made.path}))
     return None
+
+
+async def _too_late(run: Run, verb: str, plan: Plan, ready: migrating.Ready) -> Outcome | None:
+    """The policy once more after the answer: a question may stand for hours, and copies may vanish meanwhile."""
+    reason = _request(run, verb, plan, ready).verdict.reason
+    made = run.standing.backup
+    needed = plan.environment.level in rules_of(run.settings).remote_copy and not run.settings.skip_backup
+    if not reason and needed and made is not None and not await _still_copied(run, made):
+        reason = "no_remote_copy"
+    return _refused(run.guard.refuse(verb, reason, {})) if reason else None
+
+
+async def _still_copied(run: Run, made: Backup) -> bool:
+    """Whether a store outside the database's failure domain holds the backup now, verified there again."""
+    held = {copy.store for copy in made.copies if copy.remote and copy.verified}
+    for store in usable_stores(run, run.need_bench().url.address):
+        if store.name in held:
+            try:
+                (copy,) = await copy_to((store,), made, lambda _sent: None)
+            except BackupError:
+                continue
+            if copy.verified:
+                return True
+    return False
 
 
 def _as_written(made: Backup) -> bool:
@@ -192,13 +217,18 @@ async def _failed(run: Run, failure: _Failure) -> Outcome:
     made = run.standing.backup
     problems = _left(failure, recovered, now)
     body["left"] = list[JsonValue](problems)
-    message = "recovery.failed" if recovered is not None else "recovery.not_tried"
-    run.note(message, "bad", problems=differences_said(problems, run.catalogue) or "?")
+    run.note(_message(recovered), "bad", problems=differences_said(problems, run.catalogue) or "?")
     if made is not None:
         run.note("recovery.how", "warn", backup=made.id, project=str(run.project))
     else:
         run.note("recovery.by_hand", "warn")
     return Outcome("failed", body, "person_needed", fields, exit_code=8)
+
+
+def _message(recovered: RecoveryResult | None) -> str:
+    if recovered is None:
+        return "recovery.not_tried"
+    return "recovery.rows_moved" if recovered.rung == "a" else "recovery.failed"
 
 
 def _say_recovered(run: Run, before: State, now: State | None, rung: str) -> None:

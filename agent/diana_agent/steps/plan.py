@@ -15,7 +15,7 @@ from diana_config.settings import Mode
 from diana_tools.domain import Environment, Finding, Plan
 from diana_tools.errors import ToolError
 from diana_tools.measured import Rehearsal
-from diana_tools.plan import Aim, Gate, cleared, make_plan
+from diana_tools.plan import Aim, Gate, cleared, make_plan, pinned
 from diana_tools.workbench import look
 
 
@@ -66,9 +66,11 @@ async def fresh_plan(run: Run, aim: Aim) -> Plan:
         make_plan, bench, run.probe, standing.environment, aim, gate(run, standing.environment)
     )
     earlier = standing.plan
-    if standing.rehearsal is not None and earlier is not None and same_work(made, earlier):
-        return with_rehearsal(run, made, standing.rehearsal)
-    return made
+    if standing.rehearsal is None or earlier is None or not same_work(made, earlier):
+        return made
+    better = pinned(with_rehearsal(run, made, standing.rehearsal), run.project)
+    # A file that only the run itself opens has changed: what the rehearsal cleared is not what would run.
+    return better if better.opened == earlier.opened else made
 
 
 def with_rehearsal(run: Run, made: Plan, rehearsal: Rehearsal) -> Plan:

@@ -100,6 +100,7 @@ class RehearsalOutput:
     applied: tuple[str, ...]
     failed: str = ""
     error: str = ""
+    opened: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ def main():
     parser.add_argument("--direction", choices=("up", "down"), required=True)
     parser.add_argument("targets", nargs="*")
     chosen = parser.parse_args()
+    child.watch_files(chosen.root)
     run = Run(chosen, lambda body: child.report(kept, body))
     end = {"end": True, "marker": "", "failed": "", "error": "", "words": ""}
     try:
@@ -35,6 +36,7 @@ def main():
         # What fails inside a migration is the migration's failure, whatever env.py's would be called.
         end.update(error="migration_failed" if run.failed and code in _OF_ENV else code, words=words, failed=run.failed)
     end["marker"] = run.marker
+    end["opened"] = [[name, child.sha256(chosen.root / name)] for name in child.loaded_files(chosen.root)]
     run.tell(end)
     sys.stderr.flush()
     os._exit(1 if end["error"] else 0)

@@ -102,6 +102,7 @@ class _End(_Report):
     failed: str
     error: str
     words: str
+    opened: tuple[tuple[str, str], ...] = ()
 
 
 class _Script(_Report):
@@ -182,7 +183,7 @@ def rehearsal(output: Output) -> RehearsalOutput:
     if end is None:
         return RehearsalOutput(statements, "", applied, "", "timeout" if output.timed_out else "rehearsal_broken_off")
     error = ": ".join(word for word in (end.error, plain(end.words, 1000)) if word) if end.error else ""
-    return RehearsalOutput(statements, end.marker, applied, end.failed, error)
+    return RehearsalOutput(statements, end.marker, applied, end.failed, error, end.opened)
 
 
 def explain(output: Output) -> tuple[str, str]:
