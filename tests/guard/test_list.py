@@ -422,3 +422,92 @@ async def test_three_refusals_take_a_verb_away(ground: Ground) -> None:
     await walk(run, "detect", "connect", "plan", "migrate", "migrate", "migrate", "migrate")
     reasons = [event.reason for event in run.journal.events() if isinstance(event, Refused)]
     assert reasons == ["no_backup", "no_backup", "no_backup", "too_many_refusals"]
+
+
+async def test_unexpected_database_opens_nothing(ground: Ground) -> None:
+    before, run = ground.content(), ground.open()
+    run.settings = replace(run.settings, expected_db="orders")
+    ground.person.behaviour = "confirm"
+    outcome = await walk(run, "detect", "connect")
+    assert (outcome.reason, outcome.exit_code) == ("database_mismatch", 5)
+    for verb in ("plan", "backup", "rehearse", "migrate", "restore"):
+        assert (await walk(run, verb)).reason in ("not_now", "bad_arguments")
+    nothing_ran(ground, before)
+
+
+async def test_a_halted_second_connect_closes_what_the_first_one_opened(ground: Ground) -> None:
+    run = ground.open()
+    await walk(run, "detect", "connect", "plan")
+    run.settings = replace(run.settings, expected_db="orders")
+    assert (await walk(run, "connect")).reason == "database_mismatch"
+    assert (await walk(run, "backup")).reason == "not_now"
+
+
+@pytest.mark.parametrize(("minutes", "reason"), [(16, "question_expired"), (14, "")])
+async def test_question_that_was_answered_late(ground: Ground, minutes: int, reason: str) -> None:
+    def time_passes() -> None:
+        ground.clock.ahead += timedelta(minutes=minutes)
+
+    meanwhile(ground, time_passes)
+    before, run = ground.content(), ground.open()
+    outcome = await walk(run, *PATH)
+    assert outcome.reason == reason
+    assert (ground.content() == before) is bool(reason)
+
+
+async def test_backup_that_grew_too_old_while_the_person_thought(ground: Ground) -> None:
+    def time_passes() -> None:
+        ground.clock.ahead += timedelta(minutes=14)
+
+    meanwhile(ground, time_passes)
+    before, run = ground.content(), ground.open()
+    await walk(run, *PATH[:-1])
+    ground.clock.ahead += timedelta(minutes=50)
+    assert (await walk(run, "migrate")).reason == "backup_too_old"
+    nothing_ran(ground, before)
+
+
+async def test_store_that_is_gone_when_it_counts(ground: Ground) -> None:
+    import shutil
+
+    meanwhile(ground, lambda: shutil.rmtree(ground.folder / "vault"))
+    before, run = ground.content(), ground.open()
+    assert (await walk(run, *PATH)).reason == "no_remote_copy"
+    nothing_ran(ground, before)
+
+
+async def test_what_was_empty_at_the_plan_and_is_not_at_the_run(ground: Ground) -> None:
+    import sqlite3
+
+    ground.level = "staging"
+    connection = sqlite3.connect(ground.database)
+    connection.execute("UPDATE customer SET legacy = NULL")
+    connection.commit()
+    run = ground.open()
+    ground.person.behaviour = "confirm"
+    await walk(run, *PATH[:-1])
+    assert not run.need_plan().destructive
+    connection.execute("UPDATE customer SET legacy = 'now it holds something'")
+    connection.commit()
+    connection.close()
+    before = ground.content()
+    assert (await walk(run, "migrate")).reason == "plan_changed"
+    nothing_ran(ground, before)
+
+
+def test_recovery_comes_after_the_run_and_never_after_success(ground: Ground) -> None:
+    from diana_agent.events import ChangeFinished
+    from diana_tools.measured import ChangeResult
+
+    journal = Journal(ground.folder / "mint.jsonl", ground.clock)
+    main, back = Use("run", "0" * 64), Use("back", "1" * 64, recovery=True)
+    operation = Operation(Act.APPLY, "toy", "1" * 32, "2" * 64, (main, back), "b")
+    mint = Mint(journal, ground.clock)
+    permit = mint.mint(operation, level=Level.PRODUCTION, destructive=True, grade="restored")
+    with pytest.raises(PermitRefused, match="permit_mismatch"):
+        mint.redeem(permit, operation, back)
+    mint.redeem(permit, operation, main)
+    result = ChangeResult(0, 1.0, "applied", ("1",), ())
+    journal.append(ChangeFinished(permit=permit.id, act="apply", result=result), "tool")
+    with pytest.raises(PermitRefused, match="permit_mismatch"):
+        mint.redeem(permit, operation, back)
