@@ -26,6 +26,7 @@ COMMAND = Path(sys.executable).with_name("diana")
 LIMIT_S = 120.0
 PATH = "/usr/local/bin:/usr/bin:/bin"
 STREAMED = ("backup", "rehearse", "migrate", "rollback", "restore")
+VERBS = (*STREAMED, "detect", "connect", "plan", "ask", "dry-run", "verify", "report", "approve", "config", "journal")
 _TERMINAL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -150,7 +151,9 @@ class Walker:
     @property
     def environment(self) -> dict[str, str]:
         """What the process gets: nothing of the developer's own."""
-        own = {"HOME": str(self.home), "PATH": PATH, "LANG": "C.UTF-8", "TMPDIR": str(self.temporary), "TERM": "dumb"}
+        # A limit on file sizes would cut Python's own caches short.
+        own = {"PYTHONDONTWRITEBYTECODE": "1"} if self.largest_file else {}
+        own |= {"HOME": str(self.home), "PATH": PATH, "LANG": "C.UTF-8", "TMPDIR": str(self.temporary), "TERM": "dumb"}
         return own | self.environ
 
     def start(self, project: Path, *words: str) -> subprocess.Popen[bytes]:
@@ -186,10 +189,10 @@ class Walker:
                 assert secret not in text, f"a secret on {name}: {text}"
         if "--json" in words:
             for line in result.lines:
-                assert line["schema"] == f"diana.{words[0]}/1"
+                assert line["schema"] == f"diana.{words[0] if words[0] in VERBS else 'chat'}/1"
             if words[0] not in STREAMED:
                 assert len(result.lines) == 1, result
-            if words[0] not in ("ask", "report") or result.code:
+            if words[0] not in ("ask", "report", "journal") or result.code:
                 assert result.summary["exit"] == result.code, result
         assert '{"' not in result.err, result
 

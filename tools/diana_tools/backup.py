@@ -21,7 +21,11 @@ async def make_backup(bench: Workbench, plan: Plan, version_table: str, progress
     Raises:
         BackupError: nothing half-made is left behind.
     """
-    bench.backup_folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+    try:
+        bench.backup_folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+    except OSError as error:
+        fields = {"folder": str(bench.backup_folder), "error": error.strerror or ""}
+        raise BackupError("backup_folder_unwritable", fields) from None
     request = BackupRequest(
         url=bench.url, identity=bench.identity, folder=bench.backup_folder, run=bench.run, version=plan.current,
         version_table=version_table, batch=bench.run, touched=plan.tables,

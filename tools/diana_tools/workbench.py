@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from diana_tools.adapters.base import Adapter, Override, Probe, Project
@@ -35,17 +36,26 @@ class Workbench:
     server_version: str
 
 
-async def look(adapter: Adapter, project: Project, doors: Doors, override: Override | None = None) -> Probe:
-    """Ask the tool what it sees, through the project's own code, reading only.
+_LEAST_PATIENCE_S = 5.0
+
+
+async def look(
+    adapter: Adapter, project: Project, doors: Doors, override: Override | None = None, patience: float = math.inf
+) -> Probe:
+    """Ask the tool what it sees, through the project's own code, reading only; `patience` in seconds, never below 5.
 
     Raises:
         ConnectionFailed: the tool could not reach its database; the code tells why.
         ToolError: the project's code or configuration failed; `probe_timeout` when it hung.
     """
-    output = await doors.executor.query(adapter.probe(project, override))
+    command = adapter.probe(project, override)
+    limit = min(command.timeout, max(patience, _LEAST_PATIENCE_S))
+    output = await doors.executor.query(replace(command, timeout=limit))
     if output.timed_out:
         raise ToolError("probe_timeout", {"tool": adapter.title})
     probe = adapter.parse_probe(project, output)
+    if probe.error and probe.url is not None and probe.url.engine == "sqlite" and Path(probe.url.database).is_dir():
+        raise ConnectionFailed("database_is_folder", {"place": probe.url.address.place, "error": ""})
     if probe.error in _CONNECTION_CODES:
         place = probe.url.address.place if probe.url else ""
         raise ConnectionFailed(probe.error, {"place": place, "error": probe.error_text})

@@ -9,6 +9,7 @@ from diana_agent.models.base import JsonValue
 from diana_agent.run import Outcome, Run
 from diana_agent.workflow import Standing
 from diana_tools.errors import ToolError
+from diana_tools.live import secrets_of
 from diana_tools.redaction import plain, redact
 
 LONGEST_TEXT = 12_000
@@ -88,4 +89,5 @@ async def read_migration(run: Run, migration: str) -> Outcome:
     if one is None:
         raise ToolError("version_unknown", {"version": plain(migration, 80)})
     text = await asyncio.to_thread((run.project / one.path).read_text, "utf-8", "replace")
-    return Outcome("done", {"id": one.id, "path": one.path, "text": redact(plain(text, LONGEST_TEXT))})
+    secrets = secrets_of(run.bench.url) if run.bench is not None else ()
+    return Outcome("done", {"id": one.id, "path": one.path, "text": redact(plain(text, LONGEST_TEXT), secrets)})

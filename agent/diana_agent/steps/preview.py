@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
 from diana_agent import bodies
 from diana_agent.events import Previewed
 from diana_agent.run import Outcome, Run
 from diana_tools.domain import Plan
 from diana_tools.errors import ToolError
+from diana_tools.live import secrets_of
 from diana_tools.measured import Preview
 from diana_tools.migrate import measure
 from diana_tools.redaction import plain, redact
@@ -42,14 +42,18 @@ async def _shown(run: Run, plan: Plan) -> Preview:
     bench = run.need_bench()
     command = bench.adapter.preview(bench.project, run.need_probe(), plan.target) if plan.direction == "up" else None
     if command is None:
-        return _texts(run.project, plan, "tool_has_none")
+        return _texts(run, plan, "tool_has_none")
     told = bench.adapter.parse_preview(await run.doors.executor.query(command))
     if not told.sql:
-        return _texts(run.project, plan, told.why or "tool_has_none")
-    return Preview(told.kind, redact(plain(told.sql), (bench.url.password,)), told.why)
+        return _texts(run, plan, told.why or "tool_has_none")
+    return Preview(told.kind, redact(plain(told.sql), secrets_of(bench.url)), told.why)
 
 
-def _texts(project: Path, plan: Plan, why: str) -> Preview:
+def _texts(run: Run, plan: Plan, why: str) -> Preview:
     """The migrations' own text, where there is no SQL to be had."""
-    parts = [f"# {one.path}\n{plain((project / one.path).read_text('utf-8', 'replace'))}" for one in plan.pending]
+    secrets = secrets_of(run.need_bench().url)
+    parts = [
+        f"# {one.path}\n{redact(plain((run.project / one.path).read_text('utf-8', 'replace')), secrets)}"
+        for one in plan.pending
+    ]
     return Preview("file_text", "\n\n".join(parts), why)
