@@ -1,5 +1,5 @@
 # Two commands on a machine with Python 3.11 and make: `make demo` and `make test`. Everything else is for developers.
-.PHONY: setup demo test lint fuzz bench clean
+.PHONY: setup demo test test-all lint fuzz soak bench evals clean
 
 PYTHON ?= python3
 TOOLS  := .cache/tools
@@ -23,6 +23,9 @@ demo: setup
 test: setup lint
 	.venv/bin/python -m pytest -n auto --dist loadgroup $(ARGS)
 
+test-all: setup lint
+	DIANA_STEPS=2000 .venv/bin/python -m pytest -n auto --dist loadgroup $(ARGS)
+
 lint: setup
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
@@ -32,8 +35,16 @@ lint: setup
 fuzz: setup
 	DIANA_STEPS=100000 .venv/bin/python -m pytest tests/guard -k property --timeout 86400 $(ARGS)
 
+soak: setup
+	for round in 1 2 3 4 5 6 7 8 9 10; do \
+		DIANA_STEPS=2000 .venv/bin/python -m pytest tests/guard tests/integration/test_demo_walk.py --timeout 7200 $(ARGS) || exit 1; \
+	done
+
 bench: setup
 	.venv/bin/python tests/bench/first_frame.py
+
+evals: setup
+	.venv/bin/python -m pytest tests/unit/models tests/unit/analysis -k 'intent or measure or labels or truth' $(ARGS)
 
 clean:
 	rm -rf .venv .cache .pytest_cache .ruff_cache .hypothesis dist build
