@@ -66,6 +66,7 @@ class Chat:
         self._thread.start()
         asyncio.run_coroutine_threadsafe(model.warm(), self._loop)
         self._turn: Future[None] | None = None
+        self._working: asyncio.Task[None] | None = None
         self.project = call.project.name
         self.exit_code = 0
 
@@ -163,6 +164,7 @@ class Chat:
 
     async def _guarded(self, work: Coroutine[None, None, None]) -> None:
         """A failure that no verb caught is said in a sentence; the session goes on."""
+        self._working = asyncio.current_task()
         try:
             await work
         except DianaError as error:
@@ -177,10 +179,14 @@ class Chat:
     async def stop(self) -> None:
         """Stop the talk; a change in flight is waited for, never cut."""
         self._stopping = True
-        if self._turn is not None and self.busy and not self.changing:
-            self._turn.cancel()
-        elif self.changing:
+        self._loop.call_soon_threadsafe(self._stop_between)
+
+    def _stop_between(self) -> None:
+        """Decided where the work is done, so that no change begins between the look and the stop."""
+        if self.changing:
             self._run.note("chat.change_goes_on", "warn")
+        elif self._working is not None and self.busy:
+            self._working.cancel()
 
     async def close(self) -> None:
         """Write the log where something was left to tell, end the record, and stop the thread."""

@@ -305,6 +305,16 @@ class ChangeFinished(Event):
     result: ChangeResult
 
 
+class RecoveryStarted(Event):
+    """The tool takes a failed run back: again a change in flight, until its Recovered."""
+
+    kind: Literal["recovery_started"] = "recovery_started"
+    permit: str
+    act: str
+    argv: tuple[str, ...]
+    log: str
+
+
 class Recovered(Event):
     """The recovery ladder was used."""
 
@@ -351,8 +361,8 @@ AnyEvent = Annotated[
     RunStarted | EnvironmentSettled | UserSaid | ModelSaid | StepEntered | StepLeft | ToolRequested
     | ToolAnswered | Noted | Detected | Trusted | Connected | Prerequisite | Planned | BackedUp | Proven
     | Copied | Rehearsed | Previewed | Measured | Asked | Answered | Refused | GaveBack | ApprovalUsed
-    | PermitMinted | PermitRedeemed | ChangeStarted | ChangeFinished | Recovered | Verified | Reported | Halted
-    | RunEnded,
+    | PermitMinted | PermitRedeemed | ChangeStarted | ChangeFinished | RecoveryStarted | Recovered | Verified | Reported
+    | Halted | RunEnded,
     Field(discriminator="kind"),
 ]  # fmt: skip
 EVENTS: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)

@@ -75,8 +75,18 @@ def _step(now: Standing, event: ev.AnyEvent) -> Standing:
             return replace(now, unrehearsed=event.reason)
         case ev.Previewed():
             return replace(now, preview=event.preview)
+        case ev.RecoveryStarted() | ev.Recovered():
+            return _recovery(now, event)
         case _:
             return _change(now, event)
+
+
+def _recovery(now: Standing, event: ev.RecoveryStarted | ev.Recovered) -> Standing:
+    """Taking a run back is a change in flight like the run itself."""
+    if isinstance(event, ev.Recovered):
+        return replace(now, in_flight=None, recovered=event)
+    again = ev.ChangeStarted(permit=event.permit, act=event.act, argv=event.argv, log=event.log)
+    return replace(now, in_flight=again)
 
 
 def _change(now: Standing, event: ev.AnyEvent) -> Standing:
@@ -87,8 +97,6 @@ def _change(now: Standing, event: ev.AnyEvent) -> Standing:
             return replace(now, in_flight=event, change=None, recovered=None, verification=None, report="")
         case ev.ChangeFinished():
             return replace(now, in_flight=None, change=event)
-        case ev.Recovered():
-            return replace(now, recovered=event)
         case ev.Verified():
             return replace(now, verification=event.verification)
         case ev.Reported():

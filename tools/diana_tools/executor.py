@@ -33,6 +33,8 @@ _WITHHELD = ("ANTHROPIC_", "AWS_", "AZURE_", "GOOGLE_", "PRISMA_USER_CONSENT", "
 _KEEP_BYTES = 4_000_000
 _GRACE_S = 3.0
 _CLOCK_S = 10.0
+UNWATCHED = -1000
+"""The exit code of a command that nobody watched to its end; no signal has this number."""
 
 Line = Callable[[str], None]
 
@@ -258,10 +260,15 @@ def _finished(folder: Path) -> Output:
     return Output(exit_file["exit"], text, "", exit_file["seconds"], exit_file["timed_out"], cut)
 
 
+def ended(folder: Path) -> Changed:
+    """A changing command of an earlier process that is over: as its supervisor left it, or unwatched."""
+    return Changed(_finished(folder), folder) if (folder / "exit.json").exists() else unwatched(folder)
+
+
 def unwatched(folder: Path) -> Changed:
-    """What is known of a changing command whose supervisor died: its output so far, and no exit code (-1)."""
+    """What is known of a changing command whose supervisor died: its output so far, no exit code."""
     text, cut = _logged(folder)
-    return Changed(Output(-1, text, "", 0.0, truncated=cut), folder)
+    return Changed(Output(UNWATCHED, text, "", 0.0, truncated=cut), folder)
 
 
 def still_runs(folder: Path) -> bool:

@@ -78,20 +78,35 @@ async def run(
     changed = await _change(bench, ready.command, grant, RUN, line)
     try:
         if await _left_running(bench, changed, grant):
-            return _result(
-                bench, plan, changed, "unknown", (), tuple(m.id for m in plan.pending), "still_running"
-            ), None
+            return _unknown(bench, plan, changed, "still_running"), None
+    except DianaError as error:
+        return _unknown(bench, plan, changed, error.code), None
+    return await judge(bench, plan, changed, before, version_table)
+
+
+def _unknown(bench: Workbench, plan: Plan, changed: Changed, code: str) -> ChangeResult:
+    return _result(bench, plan, changed, "unknown", (), tuple(m.id for m in plan.pending), code)
+
+
+async def judge(
+    bench: Workbench, plan: Plan, changed: Changed, before: State | None, version_table: str
+) -> tuple[ChangeResult, State | None]:
+    """What is true of the database after a command that has ended; see `run`. `before` None: it was not kept."""
+    try:
         probe = await look(bench.adapter, bench.project, bench.doors)
         after = await asyncio.to_thread(measure, bench, version_table, digests=True)
     except DianaError as error:
-        return _result(bench, plan, changed, "unknown", (), tuple(m.id for m in plan.pending), error.code), None
+        return _unknown(bench, plan, changed, error.code), None
     done = _done(plan, probe)
     left = tuple(m.id for m in plan.pending if m.id not in done)
-    if not left and changed.output.exit_code == 0:
+    unwatched_end = changed.output.exit_code == UNWATCHED
+    if not left and (changed.output.exit_code == 0 or unwatched_end):
         state = "applied"
     else:
-        state = "unchanged" if not left_behind(plan, differences(before, after)) else "partial"
-    return _result(bench, plan, changed, state, done, left, ""), after
+        same = before is not None and not left_behind(plan, differences(before, after))
+        state = "unchanged" if same else "partial"
+    code = "supervisor_died" if unwatched_end and state != "applied" else ""
+    return _result(bench, plan, changed, state, done, left, code), after
 
 
 async def _change(

@@ -18,6 +18,7 @@ from diana_agent.models.base import JsonValue
 from diana_agent.run import Outcome, Run
 from diana_agent.sentences import differences_said
 from diana_agent.steps.approved import with_approval, write_request
+from diana_agent.steps.earlier import refuse_unfinished, say_way_back
 from diana_agent.steps.facts_for_person import execution_facts
 from diana_agent.steps.plan import aim_of, fresh_plan, record
 from diana_agent.steps.verify import verify
@@ -44,6 +45,7 @@ async def change(run: Run, verb: str) -> Outcome:
         LockHeld: another run has the database.
     """
     with run_lock(run.folders.state, run.need_bench()):
+        await asyncio.to_thread(refuse_unfinished, run)
         plan = run.need_plan()
         refusal = await _recheck(run, verb, plan)
         if refusal is not None:
@@ -145,6 +147,7 @@ def _ticket_missing(run: Run, plan: Plan) -> bool:
 
 
 async def _changed(run: Run, plan: Plan, ready: migrating.Ready, grant: Grant) -> Outcome:
+    """From the moment that the change is in flight no failure is less than a person's business."""
     bench, table = run.need_bench(), run.need_probe().version_table
     before = await asyncio.to_thread(migrating.measure, bench, table, digests=True)
     run.write(ev.Measured(moment="before", state=before), "tool")
@@ -153,6 +156,36 @@ async def _changed(run: Run, plan: Plan, ready: migrating.Ready, grant: Grant) -
                          log=str(run.folders.state / "runs" / f"{grant.permit.id}-{migrating.RUN}")),
         "guard",
     )  # fmt: skip
+    try:
+        return await _begun(run, plan, ready, grant, before)
+    except PermitRefused:
+        raise
+    except (DianaError, OSError) as error:
+        if isinstance(error, DianaError) and error.code.startswith("journal_"):
+            raise
+        return unclear(run, plan, error)
+
+
+def unclear(run: Run, plan: Plan, error: DianaError | OSError) -> Outcome:
+    """Something failed after a change had begun: nobody knows what is true now, and a person must look (exit 8)."""
+    code = error.code if isinstance(error, DianaError) else error.strerror or "unknown"
+    now = run.standing
+    started = now.in_flight
+    if started is not None and now.change is not None:
+        run.write(ev.Recovered(result=RecoveryResult("none", recovered=False, problems=(code,))), "tool")
+    elif started is not None:
+        missing = tuple(m.id for m in plan.pending)
+        result = ChangeResult(-1, 0.0, "unknown", (), missing, code, log=f"{started.log}/{migrating.LOG}")
+        run.write(ev.ChangeFinished(permit=started.permit, act=started.act, result=result), "tool")
+    run.note("recovery.failed", "bad", problems=differences_said((code,), run.catalogue))
+    say_way_back(run, run.standing)
+    done = run.standing.change
+    body = bodies.change(done.result, None) if done is not None else {}
+    return Outcome("failed", body, "person_needed", (("error", code),), exit_code=8)
+
+
+async def _begun(run: Run, plan: Plan, ready: migrating.Ready, grant: Grant, before: State) -> Outcome:
+    bench, table = run.need_bench(), run.need_probe().version_table
     try:
         result, after = await migrating.run(bench, plan, ready, grant, before, table, run.line)
     except PermitRefused as error:
@@ -254,6 +287,15 @@ async def _recovered(run: Run, failure: _Failure) -> tuple[RecoveryResult | None
     if failure.grant.permit.act is not Act.APPLY or not run.settings.rollback_on_failure:
         return None, failure.after
     run.note("recovery.started", "warn")
+    if failure.ready.back is not None:
+        permit = failure.grant.permit
+        folder = run.folders.state / "runs" / f"{permit.id}-{migrating.BACK}"
+        run.write(
+            ev.RecoveryStarted(
+                permit=permit.id, act=permit.act.value, argv=failure.ready.back.argv, log=str(folder)
+            ),
+            "guard",
+        )  # fmt: skip
     try:
         done, now = await migrating.take_back(
             bench, failure.plan, failure.ready, failure.grant, failure.before, table, run.line

@@ -15,6 +15,7 @@ from diana_agent.guard.levels import kinship
 from diana_agent.lock import run_lock
 from diana_agent.run import Outcome, Run
 from diana_agent.sentences import differences_said
+from diana_agent.steps.earlier import refuse_unfinished
 from diana_agent.steps.facts_for_person import restore_facts
 from diana_tools.backup import differences
 from diana_tools.databases import manifest
@@ -37,6 +38,7 @@ async def restore(run: Run, backup_id: str) -> Outcome:
     bench = run.need_bench()
     made = await asyncio.to_thread(_find, run, backup_id)
     with run_lock(run.folders.state, bench):
+        await asyncio.to_thread(refuse_unfinished, run)
         return await _restored(run, made)
 
 
@@ -80,7 +82,10 @@ async def _restored(run: Run, made: Backup) -> Outcome:
         )
     except DianaError as error:
         return await _failed(run, _Attempt(answer.id, made, started), before, error)
-    problems = await _compared(run, made)
+    try:
+        problems = await _compared(run, made)
+    except DianaError as error:
+        return _unclear(run, _Attempt(answer.id, made, started), error)
     state = "applied" if not problems else "partial"
     run.write(_finished(_Attempt(answer.id, made, started), state, ", ".join(problems[:5])), "tool")
     if problems:
@@ -88,7 +93,10 @@ async def _restored(run: Run, made: Backup) -> Outcome:
         return Outcome(
             "failed", {"restored": False, "kept": kept, "problems": list(problems)}, "restore_differs", exit_code=8
         )
-    await asyncio.to_thread(_pinned_again, run, where)
+    try:
+        await asyncio.to_thread(_pinned_again, run, where)
+    except ConnectionFailed as error:
+        run.note(f"error.{error.code}", "warn", **error.fields)
     run.note("restore.done", "good", backup=made.id, kept=kept)
     return Outcome("done", {"restored": True, "kept": kept, "backup": made.id, "version": list(made.version)})
 
@@ -112,21 +120,38 @@ class _Attempt:
 
 
 async def _failed(run: Run, attempt: _Attempt, before: State, error: DianaError) -> Outcome:
-    """A restore that failed: whether the database is as it was is measured, whatever the engine said.
-
-    Raises:
-        DianaError: the same, where it is not.
-    """
+    """A restore that failed: whether the database is as it was is measured, whatever the engine said."""
     try:
         left = differences(before, await asyncio.to_thread(measure, run.need_bench(), made_table(run), digests=True))
     except ConnectionFailed:
         left = ("unknown",)
     run.write(_finished(attempt, "unchanged" if not left else "unknown", error.code), "tool")
     if left:
-        raise error
+        return _person_needed(run, error, attempt.made)
     fields = tuple(error.fields.items())
     run.note(f"error.{error.code}", "bad", **error.fields)
     return Outcome("failed", {"restored": False}, error.code, fields, exit_code=7)
+
+
+def _unclear(run: Run, attempt: _Attempt, error: DianaError) -> Outcome:
+    """The engine restored, and the result could not be looked at.
+
+    Raises:
+        DianaError: the record cannot be continued.
+    """
+    if error.code.startswith("journal_"):
+        raise error
+    run.write(_finished(attempt, "unknown", error.code), "tool")
+    return _person_needed(run, error, attempt.made)
+
+
+def _person_needed(run: Run, error: DianaError, made: Backup) -> Outcome:
+    """What the database holds is not known, or not what it was: a person's business, whatever kind of failure it is."""
+    run.note(f"error.{error.code}", "bad", **error.fields)
+    run.note("restore.unclear", "bad", problems=differences_said((error.code,), run.catalogue))
+    run.note("recovery.how", "warn", backup=made.id, project=str(run.project))
+    fields = tuple(error.fields.items())
+    return Outcome("failed", {"restored": False}, error.code, fields, exit_code=8)
 
 
 async def _compared(run: Run, made: Backup) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from diana_agent import bodies
 from diana_agent.events import Verified
 from diana_agent.run import Outcome, Run
-from diana_agent.steps.earlier import last_change
+from diana_agent.steps.earlier import last_change, reconcile, told
 from diana_tools.errors import ToolError
 from diana_tools.verify import verify as check
 
@@ -18,12 +18,20 @@ WARNINGS = {
 async def verify(run: Run) -> Outcome:
     """Check this run's change, or the last one that an earlier run made on this database.
 
+    One whose end no Diana saw is measured first, and its outcome is recorded and said.
+
     Raises:
         ToolError: `plan_first` when there is nothing to compare with.
+        LockHeld: a change is still running on this database.
     """
     standing = run.standing
     if standing.change is None and standing.in_flight is None:
-        standing = last_change(run) or standing
+        seen = await reconcile(run)
+        if seen is not None:
+            outcome = told(run, *seen)
+            if outcome is not None:
+                return outcome
+        standing = seen[1] if seen is not None else last_change(run) or standing
     if standing.plan is None:
         raise ToolError("plan_first")
     done = await check(

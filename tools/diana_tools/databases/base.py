@@ -161,6 +161,14 @@ class Database(Protocol):
         """Variables for a run's tool by which its sessions can be found on the server, and end with it."""
         ...
 
+    def left_of_run(self, session: ReadSession, run: str) -> tuple[Blocker, ...]:
+        """The sessions of a run's tool that are still on this database."""
+        ...
+
+    def sweep_scratch(self, folder: Path) -> None:
+        """End and remove what a scratch of a Diana that is gone left running or lying outside its folder."""
+        ...
+
     def cancel_uses(self, url: DatabaseUrl) -> tuple[Use, ...]:
         """The uses that ending a run's sessions needs; none where a statement ends with its process."""
         ...

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from diana_tools.databases.base import BackupRequest, Blocker, Doors, Grant
-from diana_tools.databases.postgresql import catalog, dump, facts, loss, proof, restore, running, scratch
+from diana_tools.databases.postgresql import catalog, dump, facts, loss, proof, restore, running, scratch, server
 from diana_tools.databases.postgresql import state as states
 from diana_tools.domain import DatabaseUrl, Finding, Identity, Loss
 from diana_tools.measured import Backup, Proof, Schema, ServerFacts, State
@@ -75,6 +75,14 @@ class Postgresql:
     def run_environment(self, run: str, server_version: str) -> Mapping[str, str]:
         """See `running.environment`."""
         return running.environment(run, server_version)
+
+    def left_of_run(self, session: ReadSession, run: str) -> tuple[Blocker, ...]:
+        """See `running.sessions_of`."""
+        return running.sessions_of(session, run)
+
+    def sweep_scratch(self, folder: Path) -> None:
+        """See `server.sweep`."""
+        server.sweep(folder)
 
     def cancel_uses(self, url: DatabaseUrl) -> tuple[Use, ...]:
         """See `running.cancel_uses`."""

@@ -26,7 +26,8 @@ from diana_tools.domain import DatabaseUrl
 from diana_tools.errors import BackupError, ChangeFailed, ConnectionFailed
 from diana_tools.measured import Backup
 from diana_tools.permit import Use
-from diana_tools.sessions import ChangeSession, ReadSession, session_digest
+from diana_tools.session_places import MAINTENANCE, Beside, maintenance_digest
+from diana_tools.sessions import ChangeSession, ReadSession
 
 CREATE, LOAD, SWAP, CLEAN = "restore_create", "restore_load", "restore_swap", "restore_clean"
 _LONGEST_NAME = 63
@@ -54,7 +55,7 @@ def uses(url: DatabaseUrl, backup: Backup, folder: Path) -> tuple[Use, ...]:
         BackupError: `backup_program_missing`.
     """
     command = _command(url, backup, folder)
-    digest = session_digest(url)
+    digest = maintenance_digest(url)
     return (
         Use(CREATE, digest), Use(LOAD, command.digest), Use(SWAP, digest), Use(CLEAN, digest, recovery=True),
     )  # fmt: skip
@@ -89,10 +90,10 @@ class _Restore:
 
     @contextmanager
     def changing(self, name: str) -> Generator[ChangeSession]:
-        use = self.grant.use(name)
-        if use.digest != session_digest(self.url):
-            raise ChangeFailed("session_mismatch", {"use": name, "place": self.url.address.place})
-        with self.doors.sessions.change(self.maintenance, self.grant.permit, self.grant.operation, use) as session:
+        grant, beside = self.grant, Beside(self.url)
+        with self.doors.sessions.change(
+            self.maintenance, grant.permit, grant.operation, grant.use(name), beside
+        ) as session:
             yield session
 
 
@@ -132,7 +133,7 @@ async def _restored(doors: Doors, url: DatabaseUrl, backup: Backup, folder: Path
 def _maintenance(doors: Doors, url: DatabaseUrl) -> DatabaseUrl:
     """A database of the same server that we may connect to: nobody can rename the one he is in."""
     last: ConnectionFailed | None = None
-    for name in ("postgres", "template1"):
+    for name in MAINTENANCE:
         other = replace(url, database=name)
         if name == url.database:
             continue

@@ -8,10 +8,10 @@ import time
 from diana_tools.databases.base import Blocker, Doors, Grant
 from diana_tools.databases.postgresql.programs import major_of
 from diana_tools.domain import DatabaseUrl
-from diana_tools.errors import ChangeFailed
 from diana_tools.permit import Use
 from diana_tools.redaction import plain
-from diana_tools.sessions import ReadSession, session_digest
+from diana_tools.session_places import session_digest
+from diana_tools.sessions import ReadSession
 
 CANCEL = "cancel_sessions"
 _SESSIONS = """
@@ -63,8 +63,6 @@ async def end_sessions(doors: Doors, url: DatabaseUrl, run: str, grant: Grant, p
 
 def _end(doors: Doors, url: DatabaseUrl, run: str, grant: Grant, patience: float) -> int:
     use, name = grant.use(CANCEL), {"name": application_name(run)}
-    if use.digest != session_digest(url):
-        raise ChangeFailed("session_mismatch", {"use": CANCEL, "place": url.address.place})
     started = time.monotonic()
     with doors.sessions.change(url, grant.permit, grant.operation, use) as session:
         while pids := [row[0] for row in session.rows(_SESSIONS, name)]:

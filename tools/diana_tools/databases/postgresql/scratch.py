@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import re
 import shutil
 from collections.abc import Generator
@@ -18,9 +17,10 @@ from diana_tools.databases.postgresql.dump import said
 from diana_tools.databases.postgresql.feed import offered
 from diana_tools.databases.postgresql.names import MARKER_TABLE, built, literal, quoted
 from diana_tools.domain import DatabaseUrl
-from diana_tools.errors import BackupError, ChangeFailed, ConnectionFailed, RehearsalError
+from diana_tools.errors import BackupError, ConnectionFailed, RehearsalError
 from diana_tools.measured import Backup
 from diana_tools.permit import Use
+from diana_tools.session_places import OwnServer, own_server_digest
 from diana_tools.sessions import ChangeSession
 
 MAKE, PREPARE, LOAD, LOAD_SCHEMA, LOAD_HISTORY, MARK = (
@@ -38,11 +38,6 @@ _HOSTED = ("rds_superuser", "cloudsqlsuperuser", "azure_pg_admin", "neon_superus
 def role_of(url: DatabaseUrl) -> str:
     """The role that migrates in the scratch: named as on the target, so that what it makes has the same owner."""
     return url.username or "diana"
-
-
-def session_digest(folder: Path) -> str:
-    """What the uses that open a session on the scratch are declared with; its port is not known before."""
-    return hashlib.sha256(f"postgresql scratch {server.place_of(folder)}".encode()).hexdigest()
 
 
 def restore_command(
@@ -72,7 +67,7 @@ def uses(folder: Path, url: DatabaseUrl, server_version: str) -> tuple[Use, ...]
     loads = _loads(found, folder / "postgresql", keeper)
     return (
         *server.uses(folder, found),
-        *(Use(name, session_digest(folder)) for name in (MAKE, PREPARE, MARK)),
+        *(Use(name, own_server_digest(server.place_of(folder))) for name in (MAKE, PREPARE, MARK)),
         *(Use(name, command.digest) for name, command in loads.items()),
     )
 
@@ -189,11 +184,8 @@ class PostgresqlScratch:
 
     @contextmanager
     def _changing(self, role: str, database: str, grant: Grant, name: str) -> Generator[ChangeSession]:
-        use = grant.use(name)
-        if use.digest != session_digest(self.folder):
-            raise ChangeFailed("session_mismatch", {"use": name, "place": self.place})
-        url = self.server.url(role, database)
-        with self.server.doors.sessions.change(url, grant.permit, grant.operation, use) as session:
+        url, own = self.server.url(role, database), OwnServer(self.server.place)
+        with self.server.doors.sessions.change(url, grant.permit, grant.operation, grant.use(name), own) as session:
             yield session
 
     def _prepare(self, backup: Backup, grant: Grant) -> None:

@@ -32,6 +32,7 @@ _READY_S = 60.0
 _ATTEMPTS = 60
 # A server that a killed Diana left behind ends by itself then.
 _LONGEST_S = 12 * 3600.0
+_CLOCK_S, _END_S = 10.0, 10.0
 # Not first the one that owns the real clusters of this machine: a backup can hold code.
 _USERS = ("nobody", "postgres")
 
@@ -220,6 +221,26 @@ async def _ready(server: ThrowAway, serving: asyncio.Future[Changed]) -> None:
 def _reach(doors: Doors, url: DatabaseUrl) -> None:
     with doors.sessions.read(url) as session:
         session.one("SELECT 1")
+
+
+def sweep(folder: Path) -> None:
+    """End the server that a killed Diana left behind for this scratch folder, and remove its files."""
+    import psutil
+
+    try:
+        place = place_of(folder)
+        words = (place / "data" / "postmaster.pid").read_text().splitlines()
+        left = psutil.Process(int(words[0]))
+        if abs(left.create_time() - float(words[2])) < _CLOCK_S:
+            left.send_signal(signal.SIGQUIT)
+            left.wait(_END_S)
+    except psutil.TimeoutExpired as slow:
+        with suppress(psutil.Error):
+            psutil.Process(slow.pid).kill()
+    except (OSError, ValueError, IndexError, RehearsalError, psutil.Error):
+        pass
+    with suppress(RehearsalError):
+        shutil.rmtree(place_of(folder), ignore_errors=True)
 
 
 def _impossible(place: Path, words: str) -> RehearsalError:

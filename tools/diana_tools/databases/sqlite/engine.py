@@ -99,6 +99,13 @@ class Sqlite:
         """Nothing: there is no server, and a statement ends with its process."""
         return {}
 
+    def left_of_run(self, session: ReadSession, run: str) -> tuple[Blocker, ...]:
+        """Nothing: there is no server."""
+        return ()
+
+    def sweep_scratch(self, folder: Path) -> None:
+        """Nothing runs, and nothing lies outside the folder."""
+
     def cancel_uses(self, url: DatabaseUrl) -> tuple[Use, ...]:
         """Nothing to cancel."""
         return ()

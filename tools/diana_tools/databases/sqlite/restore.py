@@ -15,7 +15,8 @@ from diana_tools.domain import DatabaseUrl
 from diana_tools.errors import BackupError, ChangeFailed, ConnectionFailed
 from diana_tools.measured import Backup
 from diana_tools.permit import Use
-from diana_tools.sessions import Sessions, session_digest
+from diana_tools.session_places import session_digest
+from diana_tools.sessions import Sessions
 
 RESTORE = "restore"
 

@@ -16,7 +16,8 @@ from diana_tools.domain import DatabaseUrl
 from diana_tools.errors import BackupError, ConnectionFailed, RehearsalError
 from diana_tools.measured import Backup
 from diana_tools.permit import Use
-from diana_tools.sessions import ChangeSession, ReadSession, Row, Sessions, session_digest
+from diana_tools.session_places import session_digest
+from diana_tools.sessions import ChangeSession, ReadSession, Row, Sessions
 
 MAKE, LOAD, MARK = "scratch_make", "scratch_load", "scratch_mark"
 _NAME = "scratch.sqlite"
