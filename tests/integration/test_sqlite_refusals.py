@@ -19,7 +19,7 @@ from diana_tools.databases.sqlite import DATABASE
 from diana_tools.domain import DatabaseUrl
 from diana_tools.errors import ChangeFailed, ConnectionFailed, PermitRefused
 from diana_tools.permit import Act, Use
-from diana_tools.sessions import session_digest
+from diana_tools.session_places import session_digest
 from integration.sqlite_ground import Ground, another_program, ask, change, ground, url_of
 
 

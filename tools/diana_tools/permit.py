@@ -26,7 +26,7 @@ class Act(StrEnum):
 class Use:
     """One thing that an operation will do: start a command, or open a changing session.
 
-    `digest` is the command's digest, or the identity digest of the database a session is opened to.
+    `digest` is the command's digest, or one of the digests in `session_places`; none can be both.
     `recovery` marks what runs only when the main use failed.
     """
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import sqlite3
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -14,8 +12,9 @@ from urllib.parse import quote
 
 from diana_tools.connection_codes import failure
 from diana_tools.domain import DatabaseUrl
-from diana_tools.errors import ChangeFailed, ConnectionFailed, LockHeld
-from diana_tools.permit import Operation, Permit, Redeemer, Use
+from diana_tools.errors import ConnectionFailed, LockHeld
+from diana_tools.permit import Act, Operation, Permit, Redeemer, Use
+from diana_tools.session_places import DATA_PLACE, OwnServer, Place, inode, mismatch, require
 
 if TYPE_CHECKING:
     from psycopg import Connection as PsycopgConnection
@@ -171,6 +170,7 @@ class Sessions:
 
     def __init__(self, redeemer: Redeemer) -> None:
         self._redeemer = redeemer
+        self._made: dict[str, set[tuple[int, int]]] = {}
 
     @contextmanager
     def read(self, url: DatabaseUrl, *, statement_timeout_ms: int = _STATEMENT_TIMEOUT_MS) -> Generator[ReadSession]:
@@ -189,20 +189,30 @@ class Sessions:
             engine.dispose()
 
     @contextmanager
-    def change(self, url: DatabaseUrl, permit: Permit, operation: Operation, use: Use) -> Generator[ChangeSession]:
+    def change(
+        self, url: DatabaseUrl, permit: Permit, operation: Operation, use: Use, place: Place = None
+    ) -> Generator[ChangeSession]:
         """A changing session in autocommit, opened after its use of the permit is burnt.
+
+        A permit of kind scratch opens only a SQLite file that was made under it, or a server that says itself that
+        its data lies in Diana's own folder.
 
         Raises:
             PermitRefused: the permit is not good for this; nothing was opened.
-            ChangeFailed: `session_mismatch` when the use was declared for another SQLite file.
+            ChangeFailed: `session_mismatch` when the use was declared for another place; nothing was changed.
             ConnectionFailed: as for `read`.
         """
-        _same_place(url, use)
+        require(url, place, operation, use)
+        if url.engine == "sqlite" and operation.act is Act.SCRATCH and inode(url) not in self._made.get(permit.id, ()):
+            raise mismatch(url, use)
         self._redeemer.redeem(permit, operation, use)
         engine = _engine(url, writable=True)
         try:
             with _connected(engine, url) as connection:
-                yield ChangeSession(connection.execution_options(isolation_level="AUTOCOMMIT"), url)
+                session = ChangeSession(connection.execution_options(isolation_level="AUTOCOMMIT"), url)
+                if isinstance(place, OwnServer) and not place.holds(session.one(DATA_PLACE)):
+                    raise mismatch(url, use)
+                yield session
         finally:
             engine.dispose()
 
@@ -233,22 +243,16 @@ class Sessions:
 
         Raises:
             PermitRefused: the permit is not good for this; nothing was made.
-            ChangeFailed: `session_mismatch` when the use was declared for another file.
+            ChangeFailed: `session_mismatch` when the use was declared for another file, or the permit is not of kind
+                scratch.
             FileExistsError, OSError: there is something already, or the folder takes no file.
         """
-        _same_place(url, use)
+        require(url, None, operation, use)
+        if url.engine != "sqlite" or operation.act is not Act.SCRATCH:
+            raise mismatch(url, use)
         self._redeemer.redeem(permit, operation, use)
         os.close(os.open(url.database, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
-
-
-def session_digest(url: DatabaseUrl) -> str:
-    """What a use that opens a changing session is declared with: a hash of the engine and the place."""
-    return hashlib.sha256(json.dumps([url.engine, url.host, url.port, url.database]).encode()).hexdigest()
-
-
-def _same_place(url: DatabaseUrl, use: Use) -> None:
-    if url.engine == "sqlite" and use.digest != session_digest(url):
-        raise ChangeFailed("session_mismatch", {"use": use.name, "place": url.address.place})
+        self._made.setdefault(permit.id, set()).add(inode(url))
 
 
 @contextmanager
