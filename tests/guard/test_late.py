@@ -156,3 +156,14 @@ def test_recovery_comes_after_the_run_and_never_after_success(ground: Ground) ->
     journal.append(ChangeFinished(permit=permit.id, act="apply", result=result), "tool")
     with pytest.raises(PermitRefused, match="permit_mismatch"):
         mint.redeem(permit, operation, back)
+
+
+async def test_backup_and_its_copy_carry_the_head_of_the_journal(ground: Ground) -> None:
+    run = ground.open()
+    await walk(run, "detect", "connect", "plan", "backup")
+    heads = {entry.hash for entry in run.journal.entries}
+    made = run.need_backup()
+    assert made.journal in heads
+    for folder in (ground.folder / "home" / "d", ground.folder / "vault"):
+        (paper,) = folder.rglob("backup-*.json")
+        assert made.journal in paper.read_text()

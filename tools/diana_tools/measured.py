@@ -173,6 +173,8 @@ class Backup:
     proof: Proof | None = None
     copies: tuple[Copy, ...] = ()
     version_table: str = ""
+    journal: str = ""
+    """The head of the run's journal when the backup was made: an anchor that finds a cut tail (guard's design, 10)."""
     surroundings: Surroundings | None = None
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from diana_agent import bodies
 from diana_agent.events import BackedUp, Copied, Proven
@@ -29,6 +30,8 @@ async def backup(run: Run) -> Outcome:
     plan, bench = run.need_plan(), run.need_bench()
     table = run.need_probe().version_table
     made = await make_backup(bench, plan, table, _progress(run, "progress.backup"))
+    made = replace(made, journal=run.journal.head)
+    await asyncio.to_thread(manifest.update, made)
     run.write(BackedUp(backup=made), "tool")
     run.note(
         "backup.made",
