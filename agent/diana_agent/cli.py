@@ -258,7 +258,10 @@ def _headless(call: Call, options: argparse.Namespace) -> int:
         options.verb, _json(options), getattr(options, "exit_code", False), getattr(options, "backup", ""),
         getattr(options, "question", ""), str(call.flags.get("model", "")),
     )  # fmt: skip
-    return asyncio.run(headless(call, asked, open_person(call.flags)))
+    try:
+        return asyncio.run(headless(call, asked, open_person(call.flags)))
+    except asyncio.CancelledError:
+        return 130
 
 
 def _words(options: argparse.Namespace) -> str:

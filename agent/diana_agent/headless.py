@@ -17,6 +17,7 @@ from diana_agent.closing import close_run, unrecorded
 from diana_agent.dispatch import dispatch, halted, sentence
 from diana_agent.events import EVENTS, AnyEvent, Planned
 from diana_agent.journal import Entry
+from diana_agent.leaving import on_leaving
 from diana_agent.models.base import JsonValue, ToolCall
 from diana_agent.person import Person
 from diana_agent.run import JsonObject, Outcome, Run
@@ -70,7 +71,7 @@ def _put(stream: TextIO, text: str) -> None:
     try:
         stream.write(text + "\n")
         stream.flush()
-    except BrokenPipeError:
+    except OSError:  # a pipe that nobody reads, a terminal that was closed
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
@@ -80,6 +81,9 @@ async def headless(call: Call, asked: Asked, person: Person) -> int:
     Raises:
         DianaError: the settings cannot be used or no record can be begun; the caller says it in a sentence.
     """
+    working = asyncio.current_task()
+    if working is not None:
+        on_leaving(working.cancel)
     settings = settings_of(call)
     run = open_run(call, settings, person, "headless")
     _listen(run, asked)

@@ -190,6 +190,18 @@ class Journal:
                 self._file = -1
 
 
+def held(path: Path) -> bool:
+    """Whether a process has this journal open for writing: its run is alive."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def _sync_folder(folder: Path) -> None:
     """A new file is only there after a power cut if its folder was synced too."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

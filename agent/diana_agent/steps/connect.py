@@ -11,8 +11,10 @@ from diana_agent import bodies
 from diana_agent import events as ev
 from diana_agent.person import Question
 from diana_agent.run import Outcome, Run
+from diana_agent.steps.earlier import unfinished
 from diana_agent.steps.environment import settle_environment
 from diana_agent.steps.prerequisites import check_prerequisites
+from diana_agent.steps.scratch import sweep
 from diana_config.folders import private
 from diana_config.settings import resolve_database
 from diana_tools import registry
@@ -32,6 +34,8 @@ async def connect(run: Run) -> Outcome:
         ToolError, ConnectionFailed: the code tells why; nothing was changed.
     """
     detection = run.need_detection()
+    if swept := await asyncio.to_thread(sweep, run):
+        run.note("connect.swept", count=str(swept))
     adapter = registry.adapters()[detection.tool]
     found = projects(adapter, detection, run.project, run.settings.interpreter)
     if not found:
@@ -63,7 +67,11 @@ async def connect(run: Run) -> Outcome:
                      fingerprint=reached.fingerprint),
         "tool",
     )  # fmt: skip
+    left = await asyncio.to_thread(unfinished, run)
+    if left is not None:
+        run.note("earlier.open", "warn", run=left.path.stem)
     body = bodies.connection(run.need_connected(), run.standing.environment)
+    body["unfinished_run"] = left.path.stem if left is not None else None
     return Outcome("done", body | {"tool": adapter.tool, "tool_version": project.version})
 
 

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from diana_agent.guard.guard import Refusal, Request
 from diana_agent.guard.policy import Verdict
+from diana_agent.journal import held
 from diana_agent.run import Run
+from diana_tools import registry
 from diana_tools.databases.base import Grant, Scratch
 from diana_tools.domain import Level
 from diana_tools.errors import PermitRefused
 from diana_tools.permit import Operation
+
+_LONGEST_RESTORE_S = 12 * 3600.0
 
 
 def rows_allowed(run: Run) -> bool:
@@ -37,6 +44,26 @@ async def scratch_grant(run: Run, verb: str, operation: Operation) -> Grant:
     if isinstance(answer, Refusal):
         raise PermitRefused(answer.reason)
     return Grant(answer, operation)
+
+
+def sweep(run: Run) -> int:
+    """End and remove the scratches of Dianas that were killed; how many there were."""
+    swept = 0
+    for folder in (run.folders.state / "scratch").glob("*-*"):
+        owner = run.folders.state / "runs" / f"{folder.name.rpartition('-')[0]}.jsonl"
+        if owner == run.journal.path or held(owner) or _restoring(folder):
+            continue
+        for database in registry.databases().values():
+            database.sweep_scratch(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+        swept += 1
+    return swept
+
+
+def _restoring(folder: Path) -> bool:
+    """Whether a restore over the database may still read from there: it goes on when its Diana is gone."""
+    work = folder / "restore.part"
+    return work.exists() and time.time() - work.stat().st_mtime < _LONGEST_RESTORE_S
 
 
 @asynccontextmanager

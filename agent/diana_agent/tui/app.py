@@ -15,6 +15,7 @@ from textual.screen import Screen
 from textual.worker import WorkerFailed
 
 from diana_agent.conversation import leaves
+from diana_agent.leaving import on_leaving
 from diana_agent.tui.feed import Feed, Happened
 from diana_agent.tui.messages import Asking, Sent, Withdrawn
 from diana_agent.tui.screens.chat import ChatScreen
@@ -78,6 +79,16 @@ class ChatApp(App[int]):
     def on_mount(self) -> None:
         """Nothing blinks where moving things are unwanted."""
         self.chat.prompt.cursor_blink = self.animation_level != "none"
+        on_leaving(self._hang_up)
+
+    def _hang_up(self) -> None:
+        """TERM or a closed terminal: clean up and go, without a question; a running change goes on by itself."""
+        self.run_worker(self._hung_up(), name="leave", group="leave")
+
+    async def _hung_up(self) -> None:
+        if self.talk is not None and not self.talk.changing:
+            await self.talk.close()
+        self.exit(self.exit_code or 130)
 
     def on_ready(self) -> None:
         """The first frame is on its way; nothing heavy was loaded for it."""
