@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from diana_tools import traffic
+from diana_tools.backup import differences
 from diana_tools.measured import Rehearsal, Schema, SchemaObject, State, TableMeasure
 
 LIVE = Schema(
@@ -44,3 +45,27 @@ def test_a_rehearsal_tells_what_a_trigger_moved() -> None:
     done = Rehearsal("full", "scratch", True, 1.0, (), before, after)
     assert traffic.moved(done) == ("orders", "gone")
     assert traffic.moved(Rehearsal("full", "scratch", False, 1.0, (), before, None)) == ()
+
+
+def measured(*digests: str | None, asked: bool = True) -> State:
+    return State(LIVE, ("a",), tuple(TableMeasure(f"t{n}", 3, one) for n, one in enumerate(digests)), digests=asked)
+
+
+def test_content_that_was_asked_for_and_is_not_known_is_never_said_to_agree() -> None:
+    whole = measured("1", "2")
+    assert differences(whole, measured("1", "2")) == ()
+    assert differences(whole, measured("1", "3")) == ("content:t1",)
+    for lacking in (measured("1", None), measured("1", None)):
+        assert differences(whole, lacking) == differences(lacking, whole) == ("uncompared:t1",)
+        assert differences(lacking, lacking) == ("uncompared:t1",)
+    counted = measured(None, None, asked=False)
+    assert differences(whole, counted) == differences(counted, whole) == differences(counted, counted) == ()
+
+
+def test_what_was_not_compared_is_the_runs_where_it_touches_the_table_and_nobody_elses_doing() -> None:
+    found = ("uncompared:orders", "rows:log:1:2")
+    assert traffic.own(found, ["orders"]) == ("uncompared:orders",)
+    assert traffic.own(found, ["log"]) == ("rows:log:1:2",)
+    assert traffic.of_rows(found) == ("log",), "it did not change: nobody knows"
+    assert traffic.uncompared(found) == ("uncompared:orders",)
+    assert traffic.without_rows(found) == ()

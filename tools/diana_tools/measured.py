@@ -79,6 +79,8 @@ class State:
     tables: tuple[TableMeasure, ...]
     violations: tuple[str, ...] = ()
     """Constraints that hold rows against them, or that the engine has not validated, as `table.constraint[:rows]`."""
+    digests: bool = False
+    """Whether the content was asked for: then a table without a digest is one that could not be read in time."""
 
     def rows(self) -> dict[str, int]:
         """Row count by table."""

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from diana_tools.analysis.live import LiveSchema
 from diana_tools.measured import Rehearsal, Schema
 
-_OF_ROWS = ("rows:", "content:")
+_UNCOMPARED = "uncompared:"
+_OF_ROWS = ("rows:", "content:", _UNCOMPARED)
 _FOLLOWING = ("CASCADE", "SET NULL", "SET DEFAULT")
 
 
@@ -45,7 +46,13 @@ def own(differences: Sequence[str], tables: Sequence[str]) -> tuple[str, ...]:
 
 def of_rows(differences: Sequence[str]) -> tuple[str, ...]:
     """The tables whose rows differ, each once."""
-    return tuple(dict.fromkeys(table_of(word) for word in differences if word.startswith(_OF_ROWS)))
+    rows = (word for word in differences if word.startswith(_OF_ROWS) and not word.startswith(_UNCOMPARED))
+    return tuple(dict.fromkeys(table_of(word) for word in rows))
+
+
+def uncompared(differences: Sequence[str]) -> tuple[str, ...]:
+    """The words for tables whose content was asked for and could not be compared."""
+    return tuple(word for word in differences if word.startswith(_UNCOMPARED))
 
 
 def without_rows(differences: Sequence[str]) -> tuple[str, ...]:
@@ -54,7 +61,7 @@ def without_rows(differences: Sequence[str]) -> tuple[str, ...]:
 
 
 def table_of(word: str) -> str:
-    """The table of a `rows:TABLE:n:m` or `content:TABLE` word; a name may hold colons."""
+    """The table of a `rows:TABLE:n:m`, `content:TABLE` or `uncompared:TABLE` word; a name may hold colons."""
     rest = word.partition(":")[2]
     return rest.rsplit(":", 2)[0] if word.startswith("rows:") else rest
 

@@ -30,7 +30,7 @@ from diana_tools.domain import Plan
 from diana_tools.errors import BackupError, DianaError, PermitRefused
 from diana_tools.measured import Backup, ChangeResult, RecoveryResult, State
 from diana_tools.permit import Act
-from diana_tools.traffic import of_rows
+from diana_tools.traffic import of_rows, table_of, uncompared
 
 
 async def migrate(run: Run) -> Outcome:
@@ -261,13 +261,19 @@ async def _failed(run: Run, failure: _Failure) -> Outcome:
 def _message(recovered: RecoveryResult | None) -> str:
     if recovered is None:
         return "recovery.not_tried"
+    if recovered.rung == "a" and not of_rows(recovered.problems):
+        return "recovery.not_compared"
     return "recovery.rows_moved" if recovered.rung == "a" else "recovery.failed"
 
 
 def _say_recovered(run: Run, before: State, now: State | None, rung: str) -> None:
     """Back as before; where rows moved meanwhile, that is said, and nothing is claimed of them."""
-    rows = of_rows(differences(before, now)) if now is not None else ()
-    if rows:
+    found = differences(before, now) if now is not None else ()
+    rows, missing = of_rows(found), uncompared(found)
+    if missing:
+        tables = ", ".join(map(table_of, missing[:5]))
+        run.note("recovery.done_uncompared", "good", rung=rung, tables=tables, moved=", ".join(rows[:5]) or "-")
+    elif rows:
         run.note("recovery.done_live", "good", rung=rung, tables=", ".join(rows[:5]))
     else:
         run.note("recovery.done", "good", rung=rung)

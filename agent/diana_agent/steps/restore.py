@@ -25,7 +25,7 @@ from diana_tools.errors import BackupError, ConnectionFailed, DianaError
 from diana_tools.measured import Backup, ChangeResult, State
 from diana_tools.migrate import measure
 from diana_tools.permit import Act, Operation
-from diana_tools.traffic import without_rows
+from diana_tools.traffic import table_of, uncompared, without_rows
 
 
 async def restore(run: Run, backup_id: str) -> Outcome:
@@ -83,9 +83,10 @@ async def _restored(run: Run, made: Backup) -> Outcome:
     except DianaError as error:
         return await _failed(run, _Attempt(answer.id, made, started), before, error)
     try:
-        problems = await _compared(run, made)
+        found = await _compared(run, made)
     except DianaError as error:
         return _unclear(run, _Attempt(answer.id, made, started), error)
+    problems, missing = without_rows(found), uncompared(found)
     state = "applied" if not problems else "partial"
     run.write(_finished(_Attempt(answer.id, made, started), state, ", ".join(problems[:5])), "tool")
     if problems:
@@ -97,7 +98,11 @@ async def _restored(run: Run, made: Backup) -> Outcome:
         await asyncio.to_thread(_pinned_again, run, where)
     except ConnectionFailed as error:
         run.note(f"error.{error.code}", "warn", **error.fields)
-    run.note("restore.done", "good", backup=made.id, kept=kept)
+    if missing:
+        tables = ", ".join(map(table_of, missing[:5]))
+        run.note("restore.not_compared", "warn", backup=made.id, kept=kept, tables=tables, count=str(len(missing)))
+    else:
+        run.note("restore.done", "good", backup=made.id, kept=kept)
     return Outcome("done", {"restored": True, "kept": kept, "backup": made.id, "version": list(made.version)})
 
 
@@ -160,7 +165,7 @@ async def _compared(run: Run, made: Backup) -> tuple[str, ...]:
     now = await asyncio.to_thread(measure, bench, made_table(run), digests=True)
     run.write(ev.Measured(moment="recovered", state=replace(now)), "tool")
     # The engine compared every row where nobody else could write yet; what moves afterwards is other sessions' work.
-    return without_rows(differences(made.state, now))
+    return differences(made.state, now)
 
 
 def made_table(run: Run) -> str:

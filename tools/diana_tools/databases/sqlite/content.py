@@ -22,7 +22,7 @@ def state(session: ReadSession, version_table: str, wanted: tuple[str, ...], *, 
     measures = tuple(
         digest(session, table) if digests else TableMeasure(table.name, rows(session, table)) for table in counted
     )
-    return State(schema(session), version(session, found, version_table), measures, violations(session))
+    return State(schema(session), version(session, found, version_table), measures, violations(session), digests)
 
 
 def violations(session: ReadSession) -> tuple[str, ...]:
