@@ -285,7 +285,7 @@ def test_a_terminal_that_goes_away_answers_nothing(terminal: Terminal) -> None:
     os.close(terminal.master)
     terminal.master = terminal.slave = -1
     assert terminal.process.wait(LIMIT_S) in (0, -signal.SIGHUP)
-    out = terminal._folder / "out.json"  # pyright: ignore[reportPrivateUsage]
+    out = terminal._folder / "out.json"  # pyright: ignore[reportPrivateUsage]  # where the answer would be
     assert not out.exists() or json.loads(out.read_text())["answers"] == [[False, ""]]
 
 
@@ -304,7 +304,7 @@ def test_without_a_terminal_nobody_is_there() -> None:
     done = subprocess.run(
         [sys.executable, "-c", script], input=b"y\n" * 20, capture_output=True, check=True, start_new_session=True
     )
-    assert done.stdout.decode().strip() == "False Reply(given=False, text='') NobodyPerson"
+    assert done.stdout.decode().strip() == "False Reply(given=False, text='', wrong=0) NobodyPerson"
     assert done.stderr == b""
 
 

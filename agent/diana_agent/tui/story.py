@@ -261,7 +261,7 @@ def _arguments(text: str) -> str:
         return text
     if not isinstance(loaded, dict):
         return text
-    pairs: list[tuple[object, object]] = list(loaded.items())  # pyright: ignore[reportUnknownArgumentType]
+    pairs: list[tuple[object, object]] = list(loaded.items())  # pyright: ignore[reportUnknownArgumentType]  # JSON
     return "  ".join(f"{name}={value}" for name, value in pairs if value not in ("", None))
 
 

@@ -122,7 +122,7 @@ bmad = st.one_of(
 def toml(value: object) -> str:
     """A value as TOML; JSON's strings, numbers and arrays are TOML's too, with the control characters escaped."""
     if isinstance(value, dict):
-        pairs = (f"{json.dumps(str(key))} = {toml(item)}" for key, item in value.items())  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        pairs = (f"{json.dumps(str(key))} = {toml(item)}" for key, item in value.items())  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # a dictionary of anything
         return "{" + ", ".join(pairs) + "}"
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 

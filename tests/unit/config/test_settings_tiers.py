@@ -70,7 +70,7 @@ def _typed(said: str) -> str | bool:
 def _matches(value: object, literal: str, place: Place) -> bool:
     text = literal.strip('"')
     if isinstance(value, tuple):
-        return "[" + ", ".join(f'"{one}"' for one in value) + "]" == literal  # pyright: ignore[reportUnknownVariableType]
+        return "[" + ", ".join(f'"{one}"' for one in value) + "]" == literal  # pyright: ignore[reportUnknownVariableType]  # a tuple of anything
     if isinstance(value, bool):
         return text == str(value).lower()
     if isinstance(value, float | int):
