@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from conformance.alembic_bench import (
     table,
     tables,
 )
+from diana_tools import probes
 from diana_tools.adapters.base import RehearsalOutput
 from servers import PgDatabase
 
@@ -126,6 +129,9 @@ REACHING = [
     "import os\nif os.fork() == 0:\n    os._exit(0)",
     "import socket\nsocket.create_connection(('127.0.0.1', 9), timeout=1)",
     "import urllib.request\ntry:\n    urllib.request.urlopen('http://127.0.0.1:9/')\nexcept Exception:\n    pass",
+    "import subprocess, threading\nwords = ['sqlite3', {target!r}, 'DROP TABLE kept']\n"
+    "one = threading.Thread(target=subprocess.run, args=(words,))\none.start()\none.join()",
+    "import multiprocessing, time\nmultiprocessing.get_context('spawn').Process(target=time.sleep, args=(0,)).start()",
 ]
 
 
@@ -139,6 +145,28 @@ async def test_a_migration_that_reaches_out_is_held_back_even_if_it_swallows_tha
     assert told.error.startswith("rehearsal_reached_out: ")
     assert output.exit_code == 1
     assert _digest(target) == before
+
+
+LATE = """
+import subprocess, sys, threading, time
+import alembic_doors
+alembic_doors.guard_steps()
+with alembic_doors.stepping():
+    pass
+subprocess.run(["true"], check=True)
+with alembic_doors.stepping():
+    threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+try:
+    subprocess.run(["true"], check=True)
+except alembic_doors.refuse("", "").__class__ as error:
+    print(error.code)
+"""
+
+
+def test_a_thread_that_outlives_its_migration_is_held_back_too() -> None:
+    where = Path(probes.__file__).parent
+    said = subprocess.run([sys.executable, "-c", LATE], cwd=where, capture_output=True, text=True, check=True)
+    assert said.stdout == "rehearsal_reached_out\n"
 
 
 async def test_a_scratch_without_the_marker_is_no_scratch(tmp_path: Path) -> None:

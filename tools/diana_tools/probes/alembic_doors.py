@@ -1,5 +1,6 @@
 """Every database connection that the project opens, held or refused below SQLAlchemy (see alembic_child.py)."""
 
+import _thread
 import importlib.util
 import os
 import sqlite3
@@ -49,6 +50,20 @@ class _Marked:
 
     def __exit__(self, *_raised):
         setattr(_state, self.name, self.before)
+
+
+class _Stepping:
+    """The process runs a migration; it stays so when a thread that the migration started outlives it."""
+
+    running = 0
+
+    def __enter__(self):
+        self.threads = _thread._count()
+        _Stepping.running += 1
+
+    def __exit__(self, *_raised):
+        if _thread._count() <= self.threads:
+            _Stepping.running -= 1
 
 
 def sqlite_path(database):
@@ -290,13 +305,13 @@ def _guard_asyncpg(marker):
 
 
 def guard_steps():
-    """While a migration itself runs, its thread starts no program and opens no network connection but its database's.
+    """While a migration runs, no thread starts a program or opens a network connection but its database's.
 
     A rehearsal must not reach what is not the scratch: neither by `psql` in a shell nor by a driver nobody guards.
     """
 
     def judged(event, arguments):
-        if not _on("stepping") or _on("own"):
+        if not _Stepping.running or _on("own"):
             return
         if event in _PROGRAMS:
             raise refuse("rehearsal_reached_out", _program(arguments))
@@ -304,6 +319,23 @@ def guard_steps():
             raise refuse("rehearsal_reached_out", ":".join(str(part) for part in arguments[1][:2]))
 
     sys.addaudithook(judged)
+    _guard_fork_exec()
+
+
+def _guard_fork_exec():
+    """What `multiprocessing` starts its programs with raises no audit event of its own."""
+    try:
+        import _posixsubprocess
+    except ImportError:
+        return
+    direct = _posixsubprocess.fork_exec
+
+    def fork_exec(arguments, *rest):
+        if _Stepping.running:
+            raise refuse("rehearsal_reached_out", _program(arguments))
+        return direct(arguments, *rest)
+
+    _posixsubprocess.fork_exec = fork_exec
 
 
 def _program(arguments):
@@ -312,8 +344,8 @@ def _program(arguments):
 
 
 def stepping():
-    """A context in which the thread counts as running a migration."""
-    return _Marked("stepping")
+    """A context in which the process counts as running a migration."""
+    return _Stepping()
 
 
 def own_way():
