@@ -21,8 +21,8 @@ _BY_KIND: tuple[tuple[type[er.DianaError], int, str], ...] = (
 )
 _NO_UMBRELLA = frozenset(
     {"tool_not_found", "identity_mismatch", "database_mismatch", "history_inconsistent", "version_unknown",
-     "environment_unknown", "plan_first", "backup_first", "not_connected", "no_backup", "cannot_roll_back",
-     "preview_changed_target", "tool_unsupported"}
+     "environment_unknown", "plan_first", "nothing_to_verify", "backup_first", "not_connected", "no_backup",
+     "cannot_roll_back", "preview_changed_target", "tool_unsupported"}
 )  # fmt: skip
 _OWN_CODE = {"preview_changed_target": PERSON, "log_unwritable": UNLOGGED, "journal_unwritable": HALTED,
              "journal_changed": HALTED, "journal_broken": HALTED, "journal_unreadable": HALTED, "journal_torn": HALTED,

@@ -106,7 +106,7 @@ def test_on_postgresql(tmp_path: Path, walker: Walker, pg_database: PgDatabase) 
         assert undone.summary["state"] == "unchanged"
         assert "Rows in orders changed meanwhile" in undone.err
         assert "CRITICAL" not in undone.err
-        project = same_hash_from_two_checkouts(walker, tmp_path, pg_database.url, words)
+        project = walking.project(tmp_path / "shop", pg_database.url)
         done = walker.diana(project, "migrate", "--json", *words)
         assert (done.code, done.summary["version"]) == (0, [HEAD]), done
         assert done.summary["verification"]["passed"] == 4, done

@@ -8,7 +8,7 @@ from dataclasses import replace
 from diana_tools.backup import differences
 from diana_tools.domain import Plan
 from diana_tools.errors import DianaError
-from diana_tools.measured import Check, Rehearsal, State, Verification
+from diana_tools.measured import Backup, Check, Rehearsal, State, Verification
 from diana_tools.migrate import measure
 from diana_tools.workbench import Workbench, look
 
@@ -30,20 +30,39 @@ async def verify(
         "history", passed=not missing, critical=False, expected=", ".join(plan.target) or "base",
         found=", ".join(probe.current) or "base", query=f"the rows of {version_table}", problems=tuple(missing),
     )  # fmt: skip
-    connectivity = Check(
-        "connectivity", passed=True, critical=True, expected="a reply",
-        found=f"{len(after.tables)} tables read", query="SELECT count(*) of every table",
-    )  # fmt: skip
     full = expected if rehearsal is not None and rehearsal.kind == "full" else None
     rows = _rows(plan, full, before, rehearsal, after) if full is not None else _kept(plan, before, after)
     rows = _with_constraints(rows, before, after)
-    checks = (history, _schema(expected, after), rows, connectivity)
+    checks = (history, _schema(expected, after), rows, _connectivity(after))
     missing = (
         *(() if expected is not None else ("schema_without_rehearsal",)),
         *(() if full is not None else ("rows_of_touched_tables",)),
         *(() if before is not None else ("foreign_keys",)),
     )
     return Verification(checks, missing)
+
+
+async def verify_restored(bench: Workbench, backup: Backup, version_table: str) -> Verification:
+    """After a restore: history and schema against what the backup holds; rows belong to other sessions again."""
+    try:
+        after = await asyncio.to_thread(measure, bench, version_table, digests=False)
+    except DianaError as error:
+        lost = Check("connectivity", passed=False, critical=True, expected="a reply", found=error.code)
+        return Verification((lost,), ("history", "schema", "data"))
+    same = sorted(after.version) == sorted(backup.version)
+    history = Check(
+        "history", passed=same, critical=False, expected=", ".join(backup.version) or "base",
+        found=", ".join(after.version) or "base", query=f"the rows of {version_table}",
+    )  # fmt: skip
+    rows = Check("data", passed=None, critical=False, expected="", found="")
+    return Verification((history, _schema(backup.state, after), rows, _connectivity(after)), ("rows_after_restore",))
+
+
+def _connectivity(after: State) -> Check:
+    return Check(
+        "connectivity", passed=True, critical=True, expected="a reply",
+        found=f"{len(after.tables)} tables read", query="SELECT count(*) of every table",
+    )  # fmt: skip
 
 
 def _schema(expected: State | None, after: State) -> Check:

@@ -20,7 +20,7 @@ from diana_tools.backup import differences
 from diana_tools.databases import manifest
 from diana_tools.errors import ConnectionFailed, DianaError, LockHeld
 from diana_tools.executor import ended, still_runs
-from diana_tools.measured import ChangeResult, RecoveryResult
+from diana_tools.measured import Backup, ChangeResult, RecoveryResult
 from diana_tools.permit import Act
 from diana_tools.traffic import without_rows
 
@@ -36,11 +36,24 @@ class Unfinished:
 
 def last_change(run: Run) -> Standing | None:
     """Where the newest run stood that changed the connected database; a journal that is broken is passed over."""
-    identity = run.need_bench().identity.digest
+    bench = run.need_bench()
     for _, standing in _earlier(run):
-        if standing.change is not None and standing.plan is not None and standing.plan.identity == identity:
+        change, there = standing.change, standing.connected
+        if change is None or there is None or change.result.state == "unchanged":
+            continue
+        # A restore of PostgreSQL gives the database a new identity.
+        restored = change.act == Act.RESTORE and there.address == bench.url.address
+        if restored or (there.identity.digest == bench.identity.digest and standing.plan is not None):
             return standing
     return None
+
+
+def restored_backup(run: Run, now: Standing) -> Backup | None:
+    """The backup that the last change gave back, where that was a restore and the backup is still there."""
+    if now.change is None or now.change.act != Act.RESTORE:
+        return None
+    named = (*now.change.result.applied, *now.change.result.not_applied)
+    return next((one for one in manifest.find(run.need_bench().backup_folder) if one.id in named), None)
 
 
 def unfinished(run: Run) -> Unfinished | None:
