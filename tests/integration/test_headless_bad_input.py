@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 import walking
+from answers import Result
 from servers import PgDatabase
-from walking import ADD, DROP, Result, Walker
+from walking import ADD, DROP, Walker
 
 pytestmark = pytest.mark.integration
 

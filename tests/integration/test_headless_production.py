@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 import walking
+from answers import Result
 from diana_agent.guard.phrases import EXECUTE
-from walking import HEAD, Result, Terminal, Walker
+from walking import HEAD, Terminal, Walker
 
 pytestmark = pytest.mark.integration
 

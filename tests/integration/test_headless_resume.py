@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 import walking
+from answers import Result
 from servers import PgDatabase
-from walking import BASE, Result, Walker
+from walking import BASE, Walker
 
 pytestmark = pytest.mark.integration
 
