@@ -1,4 +1,4 @@
-"""Taking a failed run back is a change in flight like the run: nobody may stop it, and it is found again after a kill."""
+"""Taking a failed run back is a change in flight like the run: nobody stops it, and a kill does not hide it."""
 
 from __future__ import annotations
 
