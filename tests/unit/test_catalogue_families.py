@@ -57,6 +57,7 @@ FAMILIES: dict[str, set[str]] = {
     "report.rung.{}": _handed("Recovery", 0) | _handed("RecoveryResult", 0),
     "fact.rehearsed.{}": {"full", "schema"},
     "rehearse.passed.{}": {"full", "schema"},
+    "rehearse.target.{}": {"content", "counts", "moved"},
     "basis.{}": _handed("Estimate", 2),
     "approval.act.{}": {act.value for act in Act},
     "report.outcome.{}": {"done", "skipped", "failed"},

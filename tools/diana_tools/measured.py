@@ -227,6 +227,8 @@ class Rehearsal:
     backup: str = ""
     opened: tuple[tuple[str, str], ...] = ()
     """Files of the project that the run opened: project-relative path and SHA-256."""
+    target: str = "counts"
+    """What of the target was as before: its `content`, only schema, history and row `counts`; or rows had `moved`."""
 
 
 @dataclass(frozen=True, slots=True)

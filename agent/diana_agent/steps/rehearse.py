@@ -28,6 +28,7 @@ async def rehearse(run: Run) -> Outcome:
     plan = run.need_plan()
     if not done.passed:
         run.note("rehearse.failed", "bad", migration=done.failed, error=done.error)
+        run.note(f"rehearse.target.{done.target}", "good" if done.target != "moved" else "warn")
         return Outcome("failed", bodies.rehearsal(done), "rehearsal_failed", exit_code=5)
     better = with_rehearsal(run, plan, done)
     if better != plan:
@@ -35,6 +36,7 @@ async def rehearse(run: Run) -> Outcome:
     run.note(
         f"rehearse.passed.{done.kind}", "good", seconds=f"{done.seconds:.1f}", statements=str(len(done.statements))
     )
+    run.note(f"rehearse.target.{done.target}", "good" if done.target != "moved" else "warn")
     return Outcome("done", bodies.rehearsal(done) | {"plan_hash": better.plan_hash, "plan_code": better.code_word})
 
 
