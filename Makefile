@@ -24,7 +24,7 @@ test: setup lint
 	.venv/bin/python -m pytest -n auto --dist loadgroup $(ARGS)
 
 test-all: setup lint
-	DIANA_STEPS=2000 .venv/bin/python -m pytest -n auto --dist loadgroup $(ARGS)
+	DIANA_TEST_ALL=1 DIANA_STEPS=2000 .venv/bin/python -m pytest -n auto --dist loadgroup $(ARGS)
 
 lint: setup
 	.venv/bin/ruff check .

@@ -15,7 +15,7 @@ import pytest
 import servers
 from servers import PgDatabase, PgServer
 
-pytest_plugins = ("skips",)
+pytest_plugins = ("skips", "sampling")
 
 _FOREIGN = (
     "ANTHROPIC_",

@@ -1,0 +1,54 @@
+"""Heavy matrices are sampled and rotate by the day, so that `make test` stays short; `make test-all` runs all of them.
+
+A test that is left out today is not skipped but deselected, and the summary says how many and how to run them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from datetime import UTC, datetime
+
+import pytest
+
+MATRICES = {
+    "tests/conformance/": 3,
+    "tests/integration/test_postgresql_": 3,
+    "tests/integration/test_sqlite_": 2,
+    "tests/integration/s3/": 2,
+    "tests/integration/test_store_": 2,
+    "tests/tui/": 2,
+}
+"""How many days a test of each matrix may have to wait for its turn. What guards a change is never among them."""
+
+_DAY = "DIANA_TEST_DAY"
+_ALL = "DIANA_TEST_ALL"
+
+
+def due(node: str, day: int) -> bool:
+    """Whether a test runs on a day; every test of a matrix has its turn within as many days as the matrix says."""
+    every = next((days for start, days in MATRICES.items() if node.startswith(start)), 1)
+    return (int(hashlib.sha256(node.encode()).hexdigest()[:8], 16) + day) % every == 0
+
+
+def pytest_configure() -> None:
+    """Fix the day once, for all workers: midnight may pass while they collect."""
+    os.environ.setdefault(_DAY, str(datetime.now(UTC).toordinal()))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is not due, unless everything or one named test was asked for."""
+    if os.environ.get(_ALL) or config.getoption("keyword") or any("::" in word for word in config.args):
+        return
+    day = int(os.environ[_DAY])
+    kept = [item for item in items if due(item.nodeid, day)]
+    left = [item for item in items if not due(item.nodeid, day)]
+    items[:] = kept
+    if left:
+        config.hook.pytest_deselected(items=left)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say that it was a sample."""
+    if not os.environ.get(_ALL):
+        terminalreporter.write_line("heavy matrices are sampled today; make test-all runs every test of them")
