@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,12 +72,12 @@ def require(url: DatabaseUrl, place: Place, operation: Operation, use: Use) -> N
 
 
 def inode(url: DatabaseUrl) -> tuple[int, int]:
-    """Device and inode of a SQLite file, a link not followed; zeros where there is none."""
+    """Device and inode of a SQLite file; zeros where there is none, or a link: it may have got a removed file's inode."""
     try:
         found = Path(url.database).lstat()
     except OSError:
         return 0, 0
-    return found.st_dev, found.st_ino
+    return (found.st_dev, found.st_ino) if stat.S_ISREG(found.st_mode) else (0, 0)
 
 
 def mismatch(url: DatabaseUrl, use: Use) -> ChangeFailed:
