@@ -72,7 +72,7 @@ def require(url: DatabaseUrl, place: Place, operation: Operation, use: Use) -> N
 
 
 def inode(url: DatabaseUrl) -> tuple[int, int]:
-    """Device and inode of a SQLite file; zeros where there is none, or a link: it may have got a removed file's inode."""
+    """Device and inode of a SQLite file; zeros for none, and for a link: it may have a removed file's inode."""
     try:
         found = Path(url.database).lstat()
     except OSError:
