@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from diana_tools.domain import DatabaseUrl
-from diana_tools.live import for_people, scrub
+from diana_tools.live import for_people, scrub, secrets_of
 
 URL = DatabaseUrl("postgresql", "psycopg", "127.0.0.1", 5432, "shop", "app", "p@ss/word")
 CHAINED = """
@@ -64,3 +64,10 @@ def test_a_short_or_missing_password_masks_nothing(tmp_path: Path) -> None:
     scrub(log, DatabaseUrl("sqlite", "", "", None, "/x.db"))
     scrub(log, DatabaseUrl("postgresql", "", "h", 1, "d", "u", "a"))
     assert log.read_bytes() == b"abc"
+
+
+def test_secrets_in_the_query_of_a_url_are_secrets_too() -> None:
+    url = DatabaseUrl(
+        "postgresql", "", "h", 5432, "d", "u", "", (("password", "zebra crossing"), ("sslmode", "require"))
+    )
+    assert secrets_of(url) == ("zebra crossing", "zebra%20crossing", "zebra+crossing")

@@ -14,10 +14,13 @@ _BEGINS = "Traceback (most recent call last):"
 _CHAINED = ("The above exception", "During handling of")
 _SHORTEST = 3
 
+_SECRET_OPTIONS = frozenset({"password", "passwd", "pwd", "sslpassword", "key", "pragma_key"})
+
 
 def secrets_of(url: DatabaseUrl) -> tuple[str, ...]:
-    """A connection's password as it may stand in anybody's output: plain, and as a URL writes it."""
-    forms = (url.password, quote(url.password, safe=""), quote_plus(url.password))
+    """A connection's passwords (the query's too) as they may stand in any output: plain, and as a URL writes them."""
+    said = (url.password, *(value for name, value in url.query if name.lower() in _SECRET_OPTIONS))
+    forms = (form for word in said for form in (word, quote(word, safe=""), quote_plus(word)))
     return tuple(dict.fromkeys(form for form in forms if len(form) >= _SHORTEST))
 
 
