@@ -43,7 +43,7 @@ class Change:
 
     def __init__(self, walker: Walker, folder: Path, url: str, *words: str) -> None:
         self.walker, self._folder = walker, folder
-        up = SLOW.format(folder=str(folder))
+        up = f"print({url!r}, flush=True)\n{SLOW.format(folder=str(folder))}"
         self.project = walking.project(folder / "shop", url, walking.migration(NEW, BASE, up))
         self.process = walker.start(self.project, "migrate", "--skip-rehearsal", *words)
         until((folder / "started").exists, self.process)
@@ -110,6 +110,7 @@ def test_ctrl_c_stops_diana_and_the_server_undoes_what_the_tool_left(
     tmp_path: Path, walker: Walker, pg_database: PgDatabase
 ) -> None:
     walking.pg_shop(pg_database)
+    walker.secrets.append(pg_database.password)
     walker.say(walking.person_of(pg_database.server, **{pg_database.name: "dev"}))
     words = ("--trust", "--yes", "--json")
     before = walking.pg_dump(pg_database)
@@ -118,12 +119,14 @@ def test_ctrl_c_stops_diana_and_the_server_undoes_what_the_tool_left(
     assert code == 130, said
     assert "goes on by itself to its end" in said
     assert "Traceback" not in said
+    assert pg_database.password not in said
     change.kill_tool()
     until(lambda: not _others(pg_database))
     told = change.ask("verify", *words)
     assert (told.code, told.summary["reason"]) == (7, "migration_failed"), told
     assert "the database is as it was before that run" in told.err
     assert walking.pg_dump(pg_database) == before
+    assert walker.leaks() == [], "not even in the log that nobody was there to clean"
 
 
 def _others(database: PgDatabase) -> bool:
