@@ -14,7 +14,7 @@ $(TOOLS)/bin/uv:
 	$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'
 
 $(STAMP): pyproject.toml uv.lock $(filter $(TOOLS)/bin/uv,$(UV))
-	$(UV) sync --quiet --locked --python $(PYTHON)
+	$(UV) sync --quiet --locked --compile-bytecode --python $(PYTHON)
 	@touch $@
 
 demo: setup
