@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
-from typing import cast
+from typing import Literal, cast
 
 import pytest
+from anthropic import AsyncAnthropic, Timeout
 
 from diana_agent.models.base import START, Conversation, JsonObject, Message, Prices, Stop, Text, ToolCall, ToolResult
 from diana_agent.models.claude import Claude
@@ -109,3 +111,26 @@ async def test_a_reply_that_is_left_gives_its_connection_back():
         _, turn = await collect(claude, ASKED)
         await claude.close()
     assert turn.problem == ""
+
+
+async def test_warming_up_beside_the_first_reply_makes_one_client(monkeypatch: pytest.MonkeyPatch):
+    made: list[AsyncAnthropic] = []
+
+    def counted(
+        *, api_key: str, base_url: str, timeout: Timeout, max_retries: int, open_telemetry: Literal[False]
+    ) -> AsyncAnthropic:
+        made.append(
+            AsyncAnthropic(
+                api_key=api_key, base_url=base_url, timeout=timeout, max_retries=max_retries,
+                open_telemetry=open_telemetry,
+            )
+        )  # fmt: skip
+        return made[-1]
+
+    monkeypatch.setattr("anthropic.AsyncAnthropic", counted)
+    async with MessagesServer([Reply((Say("Hello."),))]) as server:
+        claude = Claude("claude-test", KEY, server.url)
+        await asyncio.gather(claude.warm(), claude.warm(), collect(claude, ASKED))
+        await claude.close()
+    assert len(made) == 1
+    assert made[0].is_closed()

@@ -178,6 +178,7 @@ class Claude:
         self._retries = retries
         self._backoff = backoff
         self._client: AsyncAnthropic | None = None
+        self._connecting = asyncio.Lock()
         self._plain = False
 
     async def warm(self) -> None:
@@ -188,8 +189,9 @@ class Claude:
 
     async def close(self) -> None:
         """Give the connections back."""
-        if self._client is not None:
+        async with self._connecting:
             client, self._client = self._client, None
+        if client is not None:
             await client.close()
 
     async def reply(self, conversation: Conversation, verbs: tuple[Verb, ...]) -> AsyncGenerator[Delta | ModelTurn]:
@@ -244,11 +246,14 @@ class Claude:
         return wait if fault.again and attempt < self._retries and wait <= LONGEST_WAIT else None
 
     async def _warmed(self) -> AsyncAnthropic:
-        try:
-            self._client = await asyncio.to_thread(self._connect)
-        except (ImportError, ValueError, *_transport()) as error:
-            raise _NoClient(type(error).__name__) from None
-        return self._client
+        # Warming up and the first reply come at the same time: one client, not two of which one is never closed.
+        async with self._connecting:
+            if self._client is None:
+                try:
+                    self._client = await asyncio.to_thread(self._connect)
+                except (ImportError, ValueError, *_transport()) as error:
+                    raise _NoClient(type(error).__name__) from None
+            return self._client
 
     def _connect(self) -> AsyncAnthropic:
         from anthropic import AsyncAnthropic, Timeout
