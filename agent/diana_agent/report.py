@@ -40,8 +40,6 @@ _SECTIONS = (
     summary_section, migrations_section, backup_section, verification_section, rollback_section,
     failure_section, plan_section, open_section, course_section, anchor_section,
 )  # fmt: skip
-_MEASURED_BACK = (Status.INCOMPLETE, Status.RECOVERED)
-"""Where the document's "may need manual recovery" would say less than what was measured."""
 _REACHED_THE_END = (Status.SUCCESS, Status.INCOMPLETE, Status.DRY_RUN, Status.UP_TO_DATE)
 
 
@@ -136,7 +134,7 @@ def _closing(catalogue: Catalogue, story: Story) -> list[str]:
             lines.append(say("summary.success"))
     elif story.result is not None and story.result.error:
         lines += ["", say("summary.error", error=text.line(story.result.error))]
-        if story.change is not None and story.change.act == "apply" and status not in _MEASURED_BACK:
+        if story.change is not None and story.change.act == "apply" and status is not Status.INCOMPLETE:
             lines.append(say("summary.halted"))
     if status in _REACHED_THE_END:
         lines.append(say("summary.complete"))

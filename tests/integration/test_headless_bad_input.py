@@ -162,7 +162,7 @@ def test_on_a_server_a_wrong_password_and_a_missing_database(
     _told(walker.diana(project, "plan", *DEV), Bad("no_such_database", 5, f"{place}/not_there"))
     project = walking.project(tmp_path / "three", pg_database.url)
     unnamed = walker.diana(project, "plan", "--trust", "--json")
-    _told(unnamed, Bad("environment_unnamed", 2, "--environment NAME"))
+    _told(unnamed, Bad("environment_unnamed", 2, "[environments.NAME]"))
     assert pg_database.query("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
     assert walker.leaks() == []
 
