@@ -53,11 +53,16 @@ class Run:
     bench: Workbench | None = None
     probe: Probe | None = None
     on_line: list[Callable[[str], None]] = field(default_factory=list[Callable[[str], None]])
+    _read: tuple[int, Standing] = field(default=(0, Standing()), init=False, repr=False)
 
     @property
     def standing(self) -> Standing:
         """Where the run stands by its journal."""
-        return fold(self.journal.events())
+        # Only what is new is read: a conversation of a thousand calls asks this three times a call.
+        known, standing = self._read
+        events = self.journal.events()
+        self._read = len(events), fold(events[known:], standing)
+        return self._read[1]
 
     def write(self, event: AnyEvent, actor: Actor = "diana") -> None:
         """Record an event; it is on disk when this returns."""

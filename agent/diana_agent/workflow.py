@@ -49,9 +49,9 @@ class Standing:
         return self.change is not None and self.change.result.state == "applied"
 
 
-def fold(events: Iterable[ev.AnyEvent]) -> Standing:
-    """Read a run's events from first to last."""
-    standing = Standing()
+def fold(events: Iterable[ev.AnyEvent], standing: Standing | None = None) -> Standing:
+    """Read a run's events from first to last, or those that followed on a `standing`."""
+    standing = standing or Standing()
     for event in events:
         standing = _step(standing, event)
     return standing
