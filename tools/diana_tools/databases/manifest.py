@@ -17,7 +17,8 @@ from diana_tools.databases.archive import Writer, failed, safe_name, sync_folder
 from diana_tools.errors import BackupError
 from diana_tools.measured import Backup
 
-_LARGEST = 64 << 20
+LARGEST = 64 << 20
+"""The most bytes of a manifest that are read."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _ID = re.compile(r"backup-[A-Za-z0-9._-]{1,200}")
 
@@ -96,7 +97,7 @@ def read(path: Path) -> Backup:
     """
     try:
         with path.open("rb") as handle:
-            text = handle.read(_LARGEST)
+            text = handle.read(LARGEST)
     except OSError as error:
         raise BackupError("manifest_unreadable", {"path": str(path), "error": error.strerror or ""}) from None
     return load(text, path)

@@ -1,4 +1,4 @@
-"""What a store can do: put, look, get. Deleting is not among it; that would need a permit."""
+"""What a store can do: put, look, get, and mark once. Deleting is not among it; that would need a permit."""
 
 from __future__ import annotations
 
@@ -51,5 +51,24 @@ class Store(Protocol):
 
         Raises:
             BackupError: `store_missing`, `store_mismatch`.
+        """
+        ...
+
+    def read(self, name: str) -> bytes | None:
+        """A small file that lies beside the backups, whole; None when there is none of that name.
+
+        Raises:
+            BackupError: as for `check`; nobody can then tell what stands there.
+        """
+        ...
+
+    def keep_once(self, name: str, text: bytes) -> bytes:
+        """Put a small file there if there is none of that name, durably; returns what stands there afterwards.
+
+        Only who gets its own `text` back was the first. Of several at once at most one is; exactly one where the
+        store decides in one step (a folder, an S3 server that honours `If-None-Match`).
+
+        Raises:
+            BackupError: `store_put_failed`, and as for `check`.
         """
         ...

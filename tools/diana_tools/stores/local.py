@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from diana_tools.databases import manifest
-from diana_tools.databases.archive import CHUNK, Writer, failed, measure_file
+from diana_tools.databases.archive import CHUNK, Writer, failed, measure_file, sync_folder
 from diana_tools.errors import BackupError, SettingsError
 from diana_tools.measured import Backup, Copy
 from diana_tools.stores.arrival import arrive, mismatch
@@ -51,8 +51,7 @@ class LocalStore:
             with tempfile.TemporaryFile(dir=self.folder, prefix=".diana-") as probe:
                 probe.write(b"x")
         except OSError as error:
-            fields = {"store": self.name, "location": str(self.folder), "error": error.strerror or ""}
-            raise BackupError("store_refused", fields) from None
+            raise self._refused(error, "") from None
 
     def put(self, backup: Backup, progress: Callable[[int], None]) -> Copy:
         """Copy, make durable, and read back from there; a copy that is there already is verified again.
@@ -88,6 +87,38 @@ class LocalStore:
             raise BackupError("store_missing", {"store": self.name, "location": str(path)})
         text = b"".join(chunk for _, chunk in _read(path))
         return arrive(self.name, text, folder, backup_id, self._chunks)
+
+    def read(self, name: str) -> bytes | None:
+        """See `stores.base.Store.read`."""
+        self._there()
+        try:
+            file = os.open(self.folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            with os.fdopen(file, "rb") as handle:
+                return handle.read(manifest.LARGEST)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise self._refused(error, name) from None
+
+    def keep_once(self, name: str, text: bytes) -> bytes:
+        """See `stores.base.Store.keep_once`: the file system lets one of many make the file."""
+        self._there()
+        try:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            with os.fdopen(os.open(self.folder / name, flags, 0o600), "wb") as handle:
+                handle.write(text)
+                handle.flush()
+                os.fsync(handle.fileno())
+            sync_folder(self.folder)
+        except FileExistsError:
+            return self.read(name) or b""
+        except OSError as error:
+            raise self._refused(error, name) from None
+        return text
+
+    def _refused(self, error: OSError, name: str) -> BackupError:
+        fields = {"store": self.name, "location": str(self.folder / name), "error": error.strerror or ""}
+        return BackupError("store_refused", fields)
 
     def _there(self) -> None:
         if not self.folder.is_dir():

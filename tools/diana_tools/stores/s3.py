@@ -18,6 +18,7 @@ from diana_tools.measured import Backup, Copy
 from diana_tools.stores.arrival import arrive, mismatch
 from diana_tools.stores.s3_checks import checksum_of, is_public, part_size
 from diana_tools.stores.s3_errors import explained, response_code
+from diana_tools.stores.s3_once import kept_once, there
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -27,7 +28,6 @@ _OPTIONS = ("endpoint", "profile", "region", "encryption", "verify")
 _ENCRYPTION = ("none", "AES256", "aws:kms")
 _VERIFY = ("auto", "read_back", "checksum")
 _AMAZON = (".amazonaws.com", ".amazonaws.com.cn")
-_LARGEST_MANIFEST = 64 << 20
 
 
 def open_store(name: str, location: str, remote: bool, options: Mapping[str, str]) -> S3Store:
@@ -130,7 +130,7 @@ class S3Store:
         key = self._key(manifest.manifest_path(folder, backup_id).name)
         with self._client() as client, self._told(key):
             body = client.get_object(Bucket=self.bucket, Key=key)["Body"]
-            text = body.read(_LARGEST_MANIFEST)
+            text = body.read(manifest.LARGEST)
 
             @contextmanager
             def chunks(name: str) -> Generator[Iterable[bytes]]:
@@ -138,6 +138,18 @@ class S3Store:
                     yield self._content(client, self._key(name))
 
             return arrive(self.name, text, folder, backup_id, chunks)
+
+    def read(self, name: str) -> bytes | None:
+        """See `stores.base.Store.read`."""
+        key = self._key(name)
+        with self._client() as client, self._told(key):
+            return there(client, self.bucket, key)
+
+    def keep_once(self, name: str, text: bytes) -> bytes:
+        """See `stores.base.Store.keep_once`."""
+        key = self._key(name)
+        with self._client() as client, self._told(key):
+            return kept_once(client, self.bucket, key, text)
 
     def _key(self, name: str) -> str:
         return f"{self.prefix}/{name}" if self.prefix else name
@@ -246,8 +258,8 @@ class S3Store:
     def _put_manifest(self, client: S3Client, backup: Backup) -> None:
         key, text = self._key(f"{backup.id}.json"), manifest.dump(backup)
         if self._head(client, key) is not None:
-            there = manifest.load(self._text(client, key), Path(f"{backup.id}.json"))
-            if there.sha256 != backup.sha256:
+            known = manifest.load(self._text(client, key), Path(f"{backup.id}.json"))
+            if known.sha256 != backup.sha256:
                 raise BackupError("store_exists", {"store": self.name, "location": self._location(key)})
         client.put_object(
             Bucket=self.bucket, Key=key, Body=text, ContentType="application/json", ChecksumAlgorithm="SHA256"
@@ -256,7 +268,7 @@ class S3Store:
             raise mismatch(self.name, self._location(key), "manifest")
 
     def _text(self, client: S3Client, key: str) -> bytes:
-        return client.get_object(Bucket=self.bucket, Key=key)["Body"].read(_LARGEST_MANIFEST)
+        return client.get_object(Bucket=self.bucket, Key=key)["Body"].read(manifest.LARGEST)
 
     def _refuse_public(self, client: S3Client) -> str:
         """The word for what the server said about the public.
