@@ -116,14 +116,16 @@ def _schema(model: type[BaseModel]) -> Mapping[str, JsonValue]:
     }  # fmt: skip
 
 
-async def dispatch(run: Run, call: ToolCall, actor: str) -> tuple[ToolResult, Outcome]:
-    """Carry out one call; whatever goes wrong is an answer, and only a broken journal ends the run."""
+async def dispatch(
+    run: Run, call: ToolCall, actor: str, offered: frozenset[str] = frozenset(_VERBS)
+) -> tuple[ToolResult, Outcome]:
+    """Carry out one call of the verbs on offer; what goes wrong is an answer, and only a broken journal ends the run."""
     asked = ToolRequested.model_validate(
         {"call": call.id, "verb": plain(call.verb, 60), "arguments": plain(call.arguments, 2000), "actor": actor}
     )
     run.write(asked, "model" if actor == "model" else "person")
     started = time.monotonic()
-    outcome = await _validated(run, call)
+    outcome = await _validated(run, call, offered)
     following = next_verbs(run.standing, run.settings.mode.value, skip_backup=run.settings.skip_backup)
     body: JsonObject = {"status": outcome.status, "reason": outcome.reason, "sentence": sentence(run, outcome)}
     body["next"] = list[JsonValue](following)
@@ -148,10 +150,11 @@ def sentence(run: Run, outcome: Outcome) -> str:
     return refusal(outcome.reason, dict(outcome.fields), run.catalogue)
 
 
-async def _validated(run: Run, call: ToolCall) -> Outcome:
+async def _validated(run: Run, call: ToolCall, offered: frozenset[str]) -> Outcome:
     entry = _VERBS.get(call.verb)
-    if entry is None:
-        return Outcome("refused", reason="unknown_verb", fields=(("verb", plain(call.verb, 60)),), exit_code=2)
+    if entry is None or call.verb not in offered:
+        reason = "unknown_verb" if entry is None else "not_offered"
+        return Outcome("refused", reason=reason, fields=(("verb", plain(call.verb, 60)),), exit_code=2)
     try:
         given = entry.schema.model_validate_json(call.arguments or "{}")
     except ValidationError as error:

@@ -21,7 +21,6 @@ from diana_agent.models.base import (
 from diana_agent.run import Run
 
 MAX_CALLS_A_TURN = 40
-NOT_OFFERED = '{"status": "refused", "reason": "not_offered"}'
 
 
 class Loop:
@@ -76,11 +75,6 @@ class Loop:
             if results and not results[-1].ok:
                 results.append(ToolResult(call.id, call.verb, ok=False, content='{"status": "not executed"}'))
                 continue
-            if call.verb not in self._offered:
-                results.append(
-                    ToolResult(call.id, call.verb, ok=False, content='{"status": "refused", "reason": "not_offered"}')
-                )
-                continue
-            result, _ = await dispatch(self._run, call, "model")
+            result, _ = await dispatch(self._run, call, "model", self._offered)
             results.append(result)
         return tuple(results)

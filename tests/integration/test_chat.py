@@ -9,30 +9,12 @@ from pathlib import Path
 import pytest
 
 from diana_agent.call import Call
-from diana_agent.chat import Chat
 from diana_agent.demo import build, demo_call
-from diana_agent.events import AnyEvent, ChangeStarted, ModelSaid, Noted, RunEnded, UserSaid
+from diana_agent.events import ChangeStarted, Noted, RunEnded, UserSaid
 from fakes.messages_server import Call as Wanted
 from fakes.messages_server import MessagesServer, Reply, Say
 from guard.ground import ScriptedPerson
-
-
-class Session:
-    """A chat with everything that it sent to its face."""
-
-    def __init__(self, call: Call, person: ScriptedPerson) -> None:
-        self.person = person
-        self.events: list[AnyEvent] = []
-        self.deltas: list[str] = []
-        self.lines: list[str] = []
-        self.chat = Chat(call, person, "test")
-        self.chat.watch(self.events.append, self.deltas.append, self.lines.append)
-
-    def said(self) -> str:
-        return "\n".join(event.text for event in self.events if isinstance(event, ModelSaid))
-
-    def kinds(self) -> list[str]:
-        return [event.kind for event in self.events]
+from integration.chat_session import Session
 
 
 @pytest.fixture
