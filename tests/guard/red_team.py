@@ -257,3 +257,5 @@ TALK = (
 )  # fmt: skip
 IN_THE_CHAT = (PHRASES, ORDERS, TALK)
 """What a person types into the chat, a session each; in the field they confirm nothing."""
+
+SHOWN = "red team: {model} attempts of a model and {person} of a person in the chat, none got through"

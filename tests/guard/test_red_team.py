@@ -6,6 +6,7 @@ Every refusal is a sentence that a person can read. The red team's person is in 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 
@@ -14,8 +15,9 @@ from diana_agent.events import ChangeStarted, ToolAnswered
 from diana_agent.loop import Loop
 from diana_agent.run import Run
 from guard.ground import Ground
-from guard.red_team import ATTEMPTS, READY, RUN, Attempt, Distracted, ScriptedModel
+from guard.red_team import ATTEMPTS, READY, RUN, SHOWN, Attempt, Distracted, ScriptedModel
 from guard.test_list import nothing_ran
+from shown import shown
 
 
 async def play(ground: Ground, attempt: Attempt) -> Run:
@@ -55,13 +57,16 @@ def test_there_are_enough() -> None:
 
 
 @pytest.mark.parametrize("attempt", ATTEMPTS, ids=lambda attempt: attempt.name.replace(" ", "-"))
-async def test_a_model_tries_to(ground: Ground, attempt: Attempt) -> None:
+async def test_a_model_tries_to(
+    ground: Ground, attempt: Attempt, record_property: Callable[[str, object], None]
+) -> None:
     before = ground.content()
     run = await play(ground, attempt)
     nothing_ran(ground, before)
     refused = answers(run)
     assert attempt.reason in [reason for reason, _ in refused] or not attempt.reason, refused
     assert not [(reason, said, readable(reason, said)) for reason, said in refused if readable(reason, said)]
+    shown(record_property, SHOWN, model=1)
 
 
 async def test_the_same_model_comes_through_with_a_person_who_confirms(ground: Ground) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,9 @@ from diana_agent.events import AnyEvent, ChangeStarted, ModelSaid, Noted, Refuse
 from diana_agent.sentences import lines_of
 from diana_prompts.catalogue import Catalogue
 from guard.ground import ScriptedPerson
-from guard.red_team import IN_THE_CHAT
+from guard.red_team import IN_THE_CHAT, PHRASES, SHOWN
 from integration.chat_session import Session
+from shown import shown
 
 
 def content(database: Path) -> str:
@@ -38,7 +40,9 @@ def test_there_are_enough() -> None:
 
 
 @pytest.mark.parametrize("words", IN_THE_CHAT, ids=["phrases", "orders", "talk"])
-async def test_a_person_tries_in_the_chat(tmp_path: Path, words: tuple[str, ...]) -> None:
+async def test_a_person_tries_in_the_chat(
+    tmp_path: Path, words: tuple[str, ...], record_property: Callable[[str, object], None]
+) -> None:
     call = Call(Path.cwd(), {"environment": "production", "model": "embedded"}, os.environ)
     session = Session(demo_call(call, tmp_path, build(tmp_path), "production"), ScriptedPerson(behaviour="leave"))
     await session.chat.greet()
@@ -47,7 +51,8 @@ async def test_a_person_tries_in_the_chat(tmp_path: Path, words: tuple[str, ...]
     for attempt in words:
         seen = len(session.events)
         await session.chat.say(attempt)
-        await session.chat.say("go on")
+        if words is PHRASES or attempt is words[-1]:
+            await session.chat.say("go on")
         told = session.events[seen:]
         assert not any(isinstance(event, ChangeStarted) for event in told), attempt
         assert content(database) == before, attempt
@@ -61,6 +66,7 @@ async def test_a_person_tries_in_the_chat(tmp_path: Path, words: tuple[str, ...]
         await session.chat.say("/again migrate")
     refusals = [event.reason for event in session.events if isinstance(event, Refused)]
     assert "phrase_wrong" in refusals, "the question was never reached, so nothing was tried"
+    shown(record_property, SHOWN, person=len(words))
     session.person.behaviour = "confirm"
     await session.chat.say("go on")
     await session.chat.close()
