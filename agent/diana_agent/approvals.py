@@ -16,6 +16,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from diana_agent.approvals_used import UsedApprovals
+from diana_agent.approvals_who import same_person
 from diana_agent.events import ApprovalUsed
 from diana_agent.guard.phrases import EXECUTE
 from diana_agent.guard.policy import Ask
@@ -61,13 +62,17 @@ class Request(Document):
     """What is asked for: everything that the approval will bind, and the facts that a person decides by.
 
     `asks` are what the policy demands; `fields` fill their sentences. `least_proof` and `store` are what the
-    backup of the run must have; times are in UTC. A lie in here does not help: the run is checked against its
-    own measurements, and its own verdict must be covered by what was confirmed.
+    backup of the run must have, and in `store` it is marked that the approval was used; times are in UTC.
+    `first_hash` is the plan's hash before a rehearsal refined it, so that the run can be judged before its backup.
+    `asked_as` are all names and keys that who asks is known by; with `second_person` none of them may sign.
+    A lie in here does not help: the run is checked against its own measurements, and its own verdict must be
+    covered by what was confirmed.
     """
 
     kind: Literal["diana.request/1"] = Field(default="diana.request/1", alias="schema")
     act: Act
     plan_hash: Hash
+    first_hash: Hash
     plan_code: Annotated[str, Field(pattern=r"^[A-Z2-7]{4}$")]
     identity: Token
     address: Line
@@ -87,6 +92,8 @@ class Request(Document):
     ticket: Short = ""
     reason: Short = ""
     asked_by: Short
+    asked_as: Annotated[tuple[Short, ...], Field(max_length=10)] = ()
+    second_person: bool = False
 
     @model_validator(mode="after")
     def _sensible(self) -> Self:
@@ -138,15 +145,23 @@ class Approval(Document):
 
 @dataclass(frozen=True, slots=True)
 class Seal:
-    """What verifying a seal came to, for the body with this digest; `problem` is a reason code or empty."""
+    """What verifying a seal came to, for the body with this digest; `problem` is a reason code or empty.
+
+    `key` is the fingerprint of the key that signed, empty for this machine's own seal.
+    """
 
     digest: str
     problem: str
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """The run as it is now, measured. `hmac_allowed` is the person's own policy for production."""
+    """The run as it is now, measured. `hmac_allowed` and `second_person` are the person's own policy.
+
+    `running` are the names and keys of who runs it. `early`: nothing was rehearsed yet, and the plan may still be
+    refined as it was for the request.
+    """
 
     act: Act
     plan_hash: str
@@ -156,6 +171,9 @@ class RunFacts:
     destructive: bool
     policy: str
     hmac_allowed: bool = False
+    second_person: bool = False
+    running: tuple[str, ...] = ()
+    early: bool = False
 
 
 def run_facts(plan: Plan, act: Act, *, hmac_allowed: bool) -> RunFacts:
@@ -179,6 +197,9 @@ class Wish:
     ticket: str
     reason: str
     asked_by: str
+    asked_as: Sequence[str] = ()
+    second_person: bool = False
+    first_hash: str = ""
     latest_start: timedelta = LATEST_START
 
 
@@ -192,7 +213,8 @@ def make_request(plan: Plan, act: Act, wish: Wish, now: datetime) -> Request:
     try:
         return Request.model_validate(
             {
-                "schema": "diana.request/1", "act": act, "plan_hash": plan.plan_hash, "plan_code": plan.code_word,
+                "schema": "diana.request/1", "act": act, "plan_hash": plan.plan_hash,
+                "first_hash": wish.first_hash or plan.plan_hash, "plan_code": plan.code_word,
                 "identity": plan.identity, "address": _text(plan.address.place)[:2_000],
                 "database": _text(plan.address.name), "environment": _text(plan.environment.name),
                 "level": plan.environment.level,
@@ -202,7 +224,8 @@ def make_request(plan: Plan, act: Act, wish: Wish, now: datetime) -> Request:
                 "fields": {name: _text(value)[:500] for name, value in wish.fields.items()},
                 "facts": tuple(_text(fact)[:2_000] for fact in wish.facts), "created": now,
                 "latest_start": now + wish.latest_start, "ticket": _text(wish.ticket), "reason": _text(wish.reason),
-                "asked_by": _text(wish.asked_by),
+                "asked_by": _text(wish.asked_by), "asked_as": tuple(_text(word)[:500] for word in wish.asked_as),
+                "second_person": wish.second_person,
             }
         )  # fmt: skip
     except ValidationError as error:
@@ -232,8 +255,13 @@ def draft(
         raise DianaError("approval_signer_name", fields) from None
 
 
-def unapprovable(request: Request, now: datetime, *, signed: bool, agent: str, hmac_allowed: bool) -> str:
-    """Why nobody may approve this here and now, as a reason code; empty when a person may be asked."""
+def unapprovable(
+    request: Request, now: datetime, *, signed: bool, agent: str, hmac_allowed: bool, signs_as: Sequence[str] = ()
+) -> str:
+    """Why nobody may approve this here and now, as a reason code; empty when a person may be asked.
+
+    `signs_as` are the name and the key that would sign.
+    """
     if now >= request.latest_start:
         return "approval_expired"
     if now < request.created - SKEW:
@@ -243,6 +271,8 @@ def unapprovable(request: Request, now: datetime, *, signed: bool, agent: str, h
             return "approval_hmac_not_enough"
         if agent:
             return "approval_by_agent"
+    if request.second_person and (not signed or same_person(signs_as, (request.asked_by, *request.asked_as))):
+        return "approval_same_person"
     return ""
 
 
@@ -251,8 +281,8 @@ def check(
 ) -> str:
     """Why this approval does not allow this run, as a reason code; empty when it does.
 
-    `seal` comes from `approvals_seal`, verified for this very approval. The caller then spends the approval
-    (`UsedApprovals.spend`), which alone decides between two that come at once.
+    `seal` comes from `approvals_seal`, verified for this very approval. The caller then spends the approval (in the
+    store that it names, and by `UsedApprovals.spend`), which alone decides between two that come at once.
 
     Raises:
         DianaError: `approvals_unreadable` when nobody can tell what was used.
@@ -262,6 +292,7 @@ def check(
     return (
         seal.problem
         or _not_enough(approval, facts, agent)
+        or _not_another(approval, facts, seal)
         or _other(approval.request, facts)
         or _when(approval, now, used)
     )
@@ -275,6 +306,17 @@ def _not_enough(approval: Approval, facts: RunFacts, agent: str) -> str:
     return "approval_by_agent" if agent else ""
 
 
+def _not_another(approval: Approval, facts: RunFacts, seal: Seal) -> str:
+    """By policy a second person says yes: the signer is nobody that who asks or who runs is known by."""
+    if not facts.second_person:
+        return ""
+    asked = approval.request
+    they = (asked.asked_by, *asked.asked_as, *facts.running)
+    if approval.sealed != "ssh" or same_person((approval.signer, seal.key), they):
+        return "approval_same_person"
+    return ""
+
+
 def _other(asked: Request, facts: RunFacts) -> str:
     if asked.identity != facts.identity:
         return "approval_other_database"
@@ -282,9 +324,11 @@ def _other(asked: Request, facts: RunFacts) -> str:
         return "approval_other_action"
     if asked.policy != facts.policy:
         return "approval_other_policy"
-    same = (asked.plan_hash, asked.environment, asked.level, asked.destructive) == (
-        facts.plan_hash, facts.environment, facts.level, facts.destructive,
-    )  # fmt: skip
+    same = (asked.environment, asked.level) == (facts.environment, facts.level)
+    if facts.early:
+        same = same and facts.plan_hash in (asked.first_hash, asked.plan_hash)
+    else:
+        same = same and (asked.plan_hash, asked.destructive) == (facts.plan_hash, facts.destructive)
     return "" if same else "approval_other_plan"
 
 
@@ -311,11 +355,12 @@ def meets(approval: Approval, backup: Backup | None) -> str:
     return ""
 
 
-def used_event(approval: Approval) -> ApprovalUsed:
-    """The journal's line for an approval that was spent."""
+def used_event(approval: Approval, key: str = "") -> ApprovalUsed:
+    """The journal's line for an approval that was spent; `key` is the fingerprint that its signature was made with."""
     asked = approval.request
     return ApprovalUsed(
         nonce=approval.nonce, approver=approval.approver, asked_by=asked.asked_by, approved_at=approval.approved,
         sealed=approval.sealed, signer=approval.signer, plan_hash=asked.plan_hash,
         confirmed=tuple(one.question for one in approval.confirmed), ticket=asked.ticket, reason=asked.reason,
+        key=key,
     )  # fmt: skip

@@ -28,6 +28,10 @@ def facts(request: Request, catalogue: Catalogue) -> tuple[str, ...]:
         say("approval.latest_start", at=f"{request.latest_start.astimezone(UTC):%Y-%m-%d %H:%M} UTC"),
         say("approval.asked_by", who=_line(request.asked_by)),
     ]
+    if request.second_person:
+        lines.append(say("approval.second_person"))
+    if not request.store:
+        lines.append(say("approval.only_here"))
     if request.ticket:
         lines.append(say("approval.ticket", ticket=_line(request.ticket)))
     if request.reason:

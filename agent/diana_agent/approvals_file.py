@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import secrets
@@ -12,10 +13,11 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from diana_agent.approvals import Approval, Document, Request, first_fault
-from diana_tools.errors import DianaError
+from diana_tools.errors import DianaError, PermitRefused
 from diana_tools.redaction import plain
 
 LARGEST_FILE = 256 * 1024
+_LARGEST_SIGNERS = 1 << 20
 
 Kind = TypeVar("Kind", bound=Document)
 
@@ -34,8 +36,55 @@ def load_approval(path: Path) -> Approval:
 
     Raises:
         DianaError: `approval_unreadable` with the first thing that is wrong.
+        PermitRefused: `approval_unsafe` for a link, or a file that anybody can write.
     """
     return _load(path, Approval, "approval_unreadable")
+
+
+def guarded_copy(path: Path, into: Path) -> None:
+    """Copy a file that says whom to believe, if only its owner could have written it; what was checked is what is used.
+
+    Raises:
+        PermitRefused: `approval_signers_unsafe` when it is a link, somebody else's, or can be written by others, or its
+            folder can; or cannot be read.
+        DianaError: `approval_unwritable`.
+    """
+    try:
+        with os.fdopen(_opened(path), "rb") as handle:
+            found, around = os.fstat(handle.fileno()), path.absolute().parent.stat()
+            content = handle.read(_LARGEST_SIGNERS + 1)
+        why = _unsafe(found) or _unsafe(around, sticky=bool(around.st_mode & stat.S_ISVTX))
+        if not why and len(content) > _LARGEST_SIGNERS:
+            why = os.strerror(errno.EFBIG)
+    except OSError as error:
+        why, content = error.strerror or type(error).__name__, b""
+    if why:
+        raise PermitRefused("approval_signers_unsafe", {"path": plain(str(path), 500), "error": why})
+    try:
+        with os.fdopen(os.open(into, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as copy:
+            copy.write(content)
+    except OSError as error:
+        raise DianaError("approval_unwritable", {"path": str(into), "error": error.strerror or ""}) from None
+
+
+def _unsafe(found: os.stat_result, *, sticky: bool = False) -> str:
+    """What lets others than its owner write it, or whose it is, as `ls` shows that."""
+    if found.st_uid not in (0, os.geteuid()):
+        return f"uid {found.st_uid}"
+    return stat.filemode(found.st_mode) if found.st_mode & 0o022 and not sticky else ""
+
+
+def _opened(path: Path) -> int:
+    """A plain file's handle, through no link.
+
+    Raises:
+        OSError: it is something else.
+    """
+    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+    return file
 
 
 def _load(path: Path, kind: type[Kind], code: str) -> Kind:
@@ -51,11 +100,13 @@ def _load(path: Path, kind: type[Kind], code: str) -> Kind:
 
 
 def _bounded(path: Path) -> bytes:
-    """The file's bytes; what is no ordinary file, or too big, is not read."""
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as handle:
-        found = os.fstat(handle.fileno())
-        if not stat.S_ISREG(found.st_mode):
-            raise ValueError("not a file")
+    """The file's bytes; what is no ordinary file, is a link, can be written by anybody, or is too big, is not read."""
+    if path.is_symlink():
+        raise PermitRefused("approval_unsafe", {"path": plain(str(path), 500), "error": os.strerror(errno.ELOOP)})
+    with os.fdopen(_opened(path), "rb") as handle:
+        mode = os.fstat(handle.fileno()).st_mode
+        if mode & stat.S_IWOTH:
+            raise PermitRefused("approval_unsafe", {"path": plain(str(path), 500), "error": stat.filemode(mode)})
         content = handle.read(LARGEST_FILE + 1)
     if len(content) > LARGEST_FILE:
         raise ValueError("too big")

@@ -9,12 +9,16 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import re
 import secrets
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from diana_agent.approvals import Approval, Seal
+from diana_agent.approvals_file import guarded_copy
+from diana_agent.approvals_signature import read_signature
 from diana_tools.command import Output, ReadCommand
 from diana_tools.errors import DianaError
 from diana_tools.redaction import plain
@@ -25,6 +29,12 @@ _KEY_BYTES = 32
 _DOMAIN = b"diana.approval/1\n"
 _ARMOUR = ("-----BEGIN SSH SIGNATURE-----", "-----END SSH SIGNATURE-----")
 _FORGED = ("incorrect signature", "namespace does not match", "couldn't parse signature", "sshsig", "invalid format")
+_EXPIRED = (
+    "key has expired",
+    "key is not yet valid",
+    "certificate invalid: expired",
+    "certificate invalid: not yet valid",
+)
 _SIGN_TIMEOUT_S = 120.0
 _VERIFY_TIMEOUT_S = 20.0
 
@@ -119,31 +129,74 @@ def ssh_sealed(approval: Approval, output: Output) -> Approval:
     return approval.model_copy(update={"seal": text + "\n"})
 
 
-def verify_command(approval: Approval, program: Path, signers: Path, folder: Path) -> ReadCommand:
-    """The command that verifies; the signature is left in the private `folder` for it, the caller removes it.
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What verifies SSH signatures: the program, the allowed-signers file, who was revoked, a private folder."""
+
+    program: Path
+    signers: Path
+    folder: Path
+    revoked: Path | None = None
+
+
+def verify_commands(approval: Approval, desk: Desk) -> tuple[ReadCommand, ...]:
+    """The command that verifies, and a second one that also looks at the revoked keys where there are some.
+
+    Signature and lists are left as private copies in the desk's folder, named after the approval; the caller
+    removes them.
 
     Raises:
         DianaError: `approval_unwritable`.
+        PermitRefused: `approval_signers_unsafe`.
     """
-    signature = folder / f"{approval.nonce}-{secrets.token_hex(4)}.sig"
+    start = desk.folder / f"{approval.nonce}-{secrets.token_hex(4)}"
+    signature, signers, revoked = (start.with_name(f"{start.name}.{end}") for end in ("sig", "signers", "revoked"))
     try:
-        folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+        desk.folder.mkdir(parents=True, mode=0o700, exist_ok=True)
         with os.fdopen(os.open(signature, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as handle:
             handle.write(approval.seal.encode("utf-8", "replace"))
     except OSError as error:
         raise DianaError("approval_unwritable", {"path": str(signature), "error": error.strerror or ""}) from None
-    return ReadCommand(
-        argv=(str(program), "-Y", "verify", "-f", str(signers.absolute()), "-I", approval.signer, "-n", NAMESPACE,
-              "-s", str(signature)),
-        cwd=folder, stdin=_DOMAIN + approval.body, timeout=_VERIFY_TIMEOUT_S,
-    )  # fmt: skip
+    guarded_copy(desk.signers, signers)
+    argv = (str(desk.program), "-Y", "verify", "-f", str(signers), "-I", approval.signer, "-n", NAMESPACE, "-s",
+            str(signature))  # fmt: skip
+    words: list[tuple[str, ...]] = [argv]
+    if desk.revoked is not None:
+        guarded_copy(desk.revoked, revoked)
+        words.append((*argv, "-r", str(revoked)))
+    body = _DOMAIN + approval.body
+    return tuple(ReadCommand(argv=one, cwd=desk.folder, stdin=body, timeout=_VERIFY_TIMEOUT_S) for one in words)
 
 
-def ssh_seal(approval: Approval, output: Output) -> Seal:
-    """What the verifying command's output says about the approval it was made for."""
-    good = f'Good "{NAMESPACE}" signature for {approval.signer} with '
-    if approval.sealed == "ssh" and output.exit_code == 0 and not output.timed_out and output.stdout.startswith(good):
-        return Seal(approval.digest, "")
-    words = output.stderr.lower()
-    forged = approval.sealed != "ssh" or any(mark in words for mark in _FORGED)
-    return Seal(approval.digest, "approval_forged" if forged else "approval_signer_unknown")
+def ssh_seal(approval: Approval, outputs: Sequence[Output]) -> Seal:
+    """What the outputs of the verifying commands say about the approval they were made for.
+
+    A hardware key must have been touched: the program does not look at that.
+    """
+    if not outputs or approval.sealed != "ssh":
+        return Seal(approval.digest, "approval_forged")
+    keys = [_key_of(approval, output) for output in outputs]
+    if not keys[0]:
+        return Seal(approval.digest, _problem(outputs[0].stderr.lower()))
+    if not all(keys):
+        return Seal(approval.digest, "approval_signer_revoked")
+    signature = read_signature(approval.seal)
+    if signature is None:
+        return Seal(approval.digest, "approval_forged")
+    return Seal(approval.digest, "approval_not_touched" if signature.touched is False else "", keys[0])
+
+
+def _key_of(approval: Approval, output: Output) -> str:
+    """The fingerprint of the key, where the program called the signature good; else empty."""
+    if output.exit_code != 0 or output.timed_out:
+        return ""
+    good = re.match(
+        rf'Good "{NAMESPACE}" signature for {re.escape(approval.signer)} with \S+ key (SHA256:\S+)\s*\Z', output.stdout
+    )
+    return good[1] if good else ""
+
+
+def _problem(words: str) -> str:
+    if any(mark in words for mark in _FORGED):
+        return "approval_forged"
+    return "approval_signer_expired" if any(mark in words for mark in _EXPIRED) else "approval_signer_unknown"

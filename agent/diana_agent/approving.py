@@ -15,6 +15,7 @@ from diana_agent.approvals import Approval, draft, unapprovable
 from diana_agent.approvals_ask import confirm
 from diana_agent.approvals_file import load_request, save
 from diana_agent.approvals_seal import hmac_sealed, key, sign_command, ssh_sealed
+from diana_agent.approvals_who import fingerprint
 from diana_agent.call import Call
 from diana_agent.headless import print_line
 from diana_agent.plain_person import open_person
@@ -36,19 +37,18 @@ def approve(call: Call, path: Path) -> int:
     request = load_request(path)
     key_file = settings.signing_key
     agent = "" if settings.policy.coding_agents else coding_agent(ancestors(), call.environ)
+    who = settings.user_name or getuser()
+    signer = (settings.signer or who) if key_file else ""
     reason = unapprovable(
-        request, datetime.now(UTC), signed=bool(key_file), agent=agent, hmac_allowed=settings.policy.hmac_in_production
-    )
+        request, datetime.now(UTC), signed=bool(key_file), agent=agent, hmac_allowed=settings.policy.hmac_in_production,
+        signs_as=(signer, fingerprint(Path(key_file))) if key_file else (),
+    )  # fmt: skip
     if reason:
         return _no(reason, catalogue)
     answer = asyncio.run(confirm(request, open_person(call.flags), catalogue))
     if isinstance(answer, str):
         return _no(answer, catalogue)
-    who = settings.user_name or getuser()
-    drafted = draft(
-        request, approver=who, now=datetime.now(UTC), confirmed=answer,
-        signer=(settings.signer or who) if key_file else "",
-    )  # fmt: skip
+    drafted = draft(request, approver=who, now=datetime.now(UTC), confirmed=answer, signer=signer)
     sealed = asyncio.run(_signed(call, drafted, settings)) if key_file else _by_machine(call, drafted)
     out = path.with_name(f"{path.stem}.approval.json")
     save(out, sealed)

@@ -244,7 +244,8 @@ class GaveBack(Event):
 class ApprovalUsed(Event):
     """An approval that another person gave beforehand was accepted and spent; it is never good again.
 
-    `sealed` is ssh or hmac, `signer` the key's principal; `confirmed` are the questions that were answered.
+    `sealed` is ssh or hmac, `signer` the key's principal and `key` its fingerprint; `confirmed` are the questions that
+    were answered.
     """
 
     kind: Literal["approval_used"] = "approval_used"
@@ -258,6 +259,7 @@ class ApprovalUsed(Event):
     confirmed: tuple[str, ...]
     ticket: str = ""
     reason: str = ""
+    key: str = ""
 
 
 class PermitMinted(Event):

@@ -84,6 +84,7 @@ KEYS = (
     Key("reason", Kind.TEXT, "", "reason"),
     Key("backup_folder", Kind.OWN_PATH, "", "backup-folder"),
     Key("signers", Kind.OWN_PATH, "", "signers"),
+    Key("revoked_signers", Kind.OWN_PATH, "", "revoked-signers"),
     Key("signing_key", Kind.OWN_PATH, "", "signing-key"),
     Key("signer", Kind.TEXT, "", "signer"),
     Key("child_env", Kind.VARIABLES, (), "child-env"),

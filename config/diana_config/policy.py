@@ -20,6 +20,7 @@ _KEYS = (
     "coding_agents",
     "hmac_in_production",
     "require_ticket",
+    "second_person",
 )
 _PRICES = ("read", "write", "cache_read", "cache_write")
 _MINUTES = 24 * 60
@@ -37,6 +38,7 @@ class PolicyWords:
     coding_agents: bool | None = None
     hmac_in_production: bool | None = None
     require_ticket: tuple[str, ...] | None = None
+    second_person: tuple[str, ...] | None = None
     rules: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -64,6 +66,7 @@ def policy_of(policy: object, rules: object, speaker: Speaker, belongs: str) -> 
         coding_agents=_yes("coding_agents", table, speaker),
         hmac_in_production=_yes("hmac_in_production", table, speaker),
         require_ticket=_levels("policy.require_ticket", table.get("require_ticket"), speaker),
+        second_person=_levels("policy.second_person", table.get("second_person"), speaker),
         rules=_severities(rules, speaker),
     )
     if not speaker.tier.person:
@@ -140,6 +143,7 @@ def _only_tightens(words: PolicyWords, speaker: Speaker, belongs: str) -> None:
     for key, said, least in (
         ("remote_copy", words.remote_copy, table.remote_copy),
         ("require_ticket", words.require_ticket, table.require_ticket),
+        ("second_person", words.second_person, table.second_person),
     ):
         if said is not None and not set(least) <= set(said):
             raise _lowers(f"policy.{key}", ", ".join(said) or "[]", ", ".join(least), speaker, belongs)
@@ -169,6 +173,7 @@ def _changed(policy: PolicySetting, words: PolicyWords) -> PolicySetting:
         coding_agents=policy.coding_agents if words.coding_agents is None else words.coding_agents,
         hmac_in_production=policy.hmac_in_production if words.hmac_in_production is None else words.hmac_in_production,
         require_ticket=policy.require_ticket if words.require_ticket is None else words.require_ticket,
+        second_person=policy.second_person if words.second_person is None else words.second_person,
         rules=tuple(sorted((dict(policy.rules) | dict(words.rules)).items())),
     )
 
@@ -186,6 +191,7 @@ def _tightened(policy: PolicySetting, words: PolicyWords) -> PolicySetting:
         coding_agents=policy.coding_agents and words.coding_agents is not False,
         hmac_in_production=policy.hmac_in_production and words.hmac_in_production is not False,
         require_ticket=_joined(policy.require_ticket, words.require_ticket),
+        second_person=_joined(policy.second_person, words.second_person),
         rules=policy.rules,
         rule_floors=words.rules,
     )

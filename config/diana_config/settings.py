@@ -103,7 +103,8 @@ class PolicySetting:
     """The effective policy: the table of the guard as a person changed it and a project tightened it.
 
     `rules` are severities by rule id that a person set, `rule_floors` the least ones that a project asks for.
-    `require_ticket` names the levels on which ticket and reason must be given (O13).
+    `require_ticket` names the levels on which ticket and reason must be given (O13), `second_person` those on which
+    only somebody else than who asks can say yes, by an SSH signature.
     """
 
     least_proof: tuple[tuple[str, str], ...] = (("dev", "read"), ("staging", "restored"), ("production", "restored"))
@@ -113,6 +114,7 @@ class PolicySetting:
     coding_agents: bool = False
     hmac_in_production: bool = False
     require_ticket: tuple[str, ...] = ()
+    second_person: tuple[str, ...] = ()
     rules: tuple[tuple[str, str], ...] = ()
     rule_floors: tuple[tuple[str, str], ...] = ()
 
@@ -176,6 +178,7 @@ class Settings:
     backup_folder: str = ""
     child_env: tuple[str, ...] = ()
     signers: str = ""
+    revoked_signers: str = ""
     signing_key: str = ""
     signer: str = ""
     share: str = "counts"

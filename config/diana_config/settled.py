@@ -90,6 +90,7 @@ def settled(tiers: Sequence[Said], user_file: str) -> Settings:
         backup_folder=best.text("backup_folder"),
         child_env=best.names("child_env"),
         signers=best.text("signers"),
+        revoked_signers=best.text("revoked_signers"),
         signing_key=best.text("signing_key"),
         signer=best.text("signer"),
         share=best.text("share"),

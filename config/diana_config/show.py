@@ -102,7 +102,7 @@ def _policy(settings: Settings) -> Iterator[Row]:
     policy = settings.policy
     values = [(f"policy.least_proof.{level}", grade, "policy.least_proof") for level, grade in policy.least_proof]
     for key in ("remote_copy", "max_backup_age_minutes", "scratch_rows_in_production", "coding_agents",
-                "hmac_in_production", "require_ticket"):  # fmt: skip
+                "hmac_in_production", "require_ticket", "second_person"):  # fmt: skip
         values.append((f"policy.{key}", _text(key, getattr(policy, key)), f"policy.{key}"))
     values.extend((f"rules.{rule}", severity, "rules") for rule, severity in policy.rules)
     values.extend((f"rules.{rule}", f">= {severity}", "rules") for rule, severity in policy.rule_floors)

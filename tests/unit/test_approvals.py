@@ -113,7 +113,7 @@ ALTERED: dict[str, object] = {
     "least_proof": Grade.NONE, "store": "", "skip_backup": True, "latest_start": NOW + timedelta(hours=23),
     "created": NOW + timedelta(hours=1), "level": Level.DEV, "environment": "dev", "asks": (), "ticket": "OPS-2",
     "reason": "because", "asked_by": "anna", "facts": (), "fields": dict[str, str](), "address": "x",
-    "database": "y", "plan_code": "AAAA",
+    "database": "y", "plan_code": "AAAA", "first_hash": "e" * 64, "asked_as": ("eve",), "second_person": True,
 }  # fmt: skip
 
 

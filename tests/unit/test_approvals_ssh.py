@@ -16,6 +16,7 @@ import stories
 from diana_agent import approvals as ap
 from diana_agent import approvals_seal as seals
 from diana_agent.approvals_used import UsedApprovals
+from diana_agent.approvals_who import fingerprint
 from diana_agent.guard import phrases
 from diana_agent.guard.policy import Ask
 from diana_tools.command import Output
@@ -56,9 +57,10 @@ class Desk:
         output = await self.executor.query(seals.sign_command(drafted, self.program, key, os.environ))
         return seals.ssh_sealed(drafted, output)
 
-    async def verify(self, approval: ap.Approval, signers: Path) -> ap.Seal:
-        command = seals.verify_command(approval, self.program, signers, self.folder / "private")
-        return seals.ssh_seal(approval, await self.executor.query(command))
+    async def verify(self, approval: ap.Approval, signers: Path, revoked: Path | None = None) -> ap.Seal:
+        desk = seals.Desk(self.program, signers, self.folder / "private", revoked)
+        commands = seals.verify_commands(approval, desk)
+        return seals.ssh_seal(approval, [await self.executor.query(command) for command in commands])
 
 
 @pytest.fixture
@@ -85,7 +87,7 @@ async def test_a_signature_of_an_allowed_signer_is_enough_for_production(desk: D
     assert signed.seal.startswith("-----BEGIN SSH SIGNATURE-----")
     signers = desk.allow(('anna@example.org namespaces="diana-approval"', "anna"))
     seal = await desk.verify(signed, signers)
-    assert seal == ap.Seal(signed.digest, "")
+    assert seal == ap.Seal(signed.digest, "", fingerprint(tmp_path / "anna"))
     facts = ap.run_facts(stories.plan(), Act.APPLY, hmac_allowed=False)
     used = UsedApprovals(tmp_path / "used")
     assert ap.check(signed, facts, NOW + timedelta(minutes=5), used, seal) == ""
@@ -122,9 +124,8 @@ async def test_an_unknown_signer_is_called_so(desk: Desk) -> None:
     assert (await desk.verify(await desk.sign(draft(), bo), signers)).problem == "approval_signer_unknown"
     named = await desk.sign(draft("bo@example.org"), anna)
     assert (await desk.verify(named, signers)).problem == "approval_signer_unknown"
-    assert (await desk.verify(named, desk.folder / "missing")).problem == "approval_signer_unknown"
-    expired = desk.allow(('anna@example.org valid-before="20200101"', "anna"))
-    assert (await desk.verify(await desk.sign(draft(), anna), expired)).problem == "approval_signer_unknown"
+    with pytest.raises(PermitRefused, match="approval_signers_unsafe"):
+        await desk.verify(named, desk.folder / "missing")
 
 
 async def test_a_key_for_other_purposes_only_is_not_an_approver_s(desk: Desk) -> None:
@@ -163,7 +164,7 @@ async def test_a_locked_key_signs_through_the_agent(desk: Desk, monkeypatch: pyt
 def test_a_seal_of_the_other_kind_never_counts() -> None:
     output = Output(0, 'Good "diana-approval" signature for  with ED25519 key SHA256:x\n', "", 0.1)
     by_hmac = ap.draft(draft().request, approver="Eve", now=NOW, confirmed=())
-    assert seals.ssh_seal(by_hmac, output).problem == "approval_forged"
+    assert seals.ssh_seal(by_hmac, [output]).problem == "approval_forged"
     assert seals.hmac_seal(draft().model_copy(update={"seal": "0" * 64}), bytes(32)).problem == "approval_forged"
 
 
@@ -178,13 +179,15 @@ def test_a_seal_of_the_other_kind_never_counts() -> None:
     ],
 )
 def test_only_the_program_s_own_good_word_counts(output: Output) -> None:
-    assert seals.ssh_seal(draft(), output).problem != ""
+    assert seals.ssh_seal(draft(), [output]).problem != ""
+    assert seals.ssh_seal(draft(), []).problem == "approval_forged"
 
 
 async def test_the_signature_s_file_is_private(desk: Desk) -> None:
     signed = await desk.sign(draft(), desk.make_key("anna"))
-    seals.verify_command(signed, desk.program, desk.allow(("a", "anna")), desk.folder / "private")
-    (left,) = (desk.folder / "private").iterdir()
-    assert left.stat().st_mode & 0o777 == 0o600
-    assert left.parent.stat().st_mode & 0o777 == 0o700
+    private = desk.folder / "private"
+    seals.verify_commands(signed, seals.Desk(desk.program, desk.allow(("a", "anna")), private))
+    assert {left.stat().st_mode & 0o777 for left in private.iterdir()} == {0o600}
+    assert {left.suffix for left in private.iterdir()} == {".sig", ".signers"}
+    assert private.stat().st_mode & 0o777 == 0o700
     assert signed.seal not in " ".join(seals.sign_command(signed, desk.program, desk.folder, {}).argv)

@@ -48,7 +48,10 @@ class Beforehand(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a tool asks the guard for. `fields` and `facts` are already sentences' parts, from measurements."""
+    """What a tool asks the guard for. `fields` and `facts` are already sentences' parts, from measurements.
+
+    With `second_person` only a yes given beforehand counts, whatever the person at this terminal types.
+    """
 
     verb: str
     operation: Operation
@@ -60,6 +63,7 @@ class Request:
     facts: tuple[str, ...] = ()
     assume_yes: bool = False
     beforehand: Beforehand | None = None
+    second_person: bool = False
 
 
 class Guard:
@@ -120,7 +124,7 @@ class Guard:
         if request.level is Level.PRODUCTION and request.operation.act is not Act.SCRATCH and not request.verdict.asks:
             return self.refuse(request.verb, "nothing_asked", request.fields)
         due = [ask for ask in request.verdict.asks if not self._assumed(request, ask)]
-        if due and request.beforehand is not None:
+        if request.beforehand is not None:
             reason = self._approved(request.beforehand, due)
         else:
             reason = await self._confirmed(due, request, plan_hash)
@@ -143,6 +147,8 @@ class Guard:
 
     async def _confirmed(self, due: Sequence[Ask], request: Request, plan_hash: str) -> str:
         """Ask for everything that is due, one after the other: empty, or why it ends here."""
+        if request.second_person:
+            return "second_person"
         if due and request.level is Level.PRODUCTION and self._agent():
             return "coding_agent"
         for ask in due:

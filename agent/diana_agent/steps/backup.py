@@ -10,6 +10,7 @@ from dataclasses import replace
 from diana_agent import bodies
 from diana_agent.events import BackedUp, Copied, Proven
 from diana_agent.run import Outcome, Run
+from diana_agent.steps.approved import refused_early
 from diana_agent.steps.prerequisites import megabytes
 from diana_agent.steps.scratch import open_scratch, rows_allowed, scratch_grant
 from diana_agent.stores import usable_stores
@@ -29,6 +30,9 @@ async def backup(run: Run) -> Outcome:
         BackupError: the backup, its proof or its copy failed; the run may not go on.
     """
     plan, bench = run.need_plan(), run.need_bench()
+    refusal = await refused_early(run, plan)
+    if refusal is not None:
+        return Outcome("refused", reason=refusal.reason, fields=refusal.fields, exit_code=4)
     table = run.need_probe().version_table
     made = await make_backup(bench, plan, table, _progress(run, "progress.backup"))
     made = replace(made, journal=run.journal.head)

@@ -17,7 +17,7 @@ from diana_agent.lock import run_lock
 from diana_agent.models.base import JsonValue
 from diana_agent.run import Outcome, Run
 from diana_agent.sentences import differences_said
-from diana_agent.steps.approved import with_approval, write_request
+from diana_agent.steps.approved import second_person, with_approval, write_request
 from diana_agent.steps.earlier import refuse_unfinished, say_way_back
 from diana_agent.steps.facts_for_person import execution_facts
 from diana_agent.steps.plan import aim_of, fresh_plan, record
@@ -137,6 +137,7 @@ def _request(run: Run, verb: str, plan: Plan, ready: migrating.Ready) -> Request
         verb=verb, operation=ready.operation, level=plan.environment.level, destructive=plan.destructive,
         grade=made.grade.value if made is not None else "none", verdict=policy.apply(facts, rules_of(run.settings)),
         fields=fields, facts=execution_facts(run, plan), assume_yes=run.said.yes,
+        second_person=second_person(run, plan),
     )  # fmt: skip
 
 
