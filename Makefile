@@ -1,5 +1,5 @@
 # Two commands on a machine with Python 3.11 and make: `make demo` and `make test`. Everything else is for developers.
-.PHONY: setup demo test test-all lint fuzz soak bench evals clean
+.PHONY: setup demo test test-all lint fuzz soak bench evals audit clean
 
 PYTHON ?= python3
 TOOLS  := .cache/tools
@@ -45,6 +45,11 @@ bench: setup
 
 evals: setup
 	.venv/bin/python -m pytest tests/unit/models tests/unit/analysis -k 'intent or measure or labels or truth' $(ARGS)
+
+# Asks PyPI's advisories about every locked package; what could not be asked about fails it, too.
+audit: setup
+	$(UV) export --quiet --locked --no-emit-project --format requirements-txt --output-file .cache/locked.txt
+	$(UV) tool run 'pip-audit>=2.10,<3' --requirement .cache/locked.txt --require-hashes --disable-pip --strict
 
 clean:
 	rm -rf .venv .cache .pytest_cache .ruff_cache .hypothesis dist build
