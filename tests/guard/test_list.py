@@ -1,9 +1,8 @@
-"""The list of the guard's design, a test a line, each named for it. Lines that an engine, a store or a face holds are
-tested where those are: keys typed too early in test_plain_person and test_tui_questions, a planted pg_dump in
-test_postgresql_backup, tunnels and lowered levels also in test_levels."""
+"""The list of the guard's design, a test a line, each named for it; `the_list` says where every line's tests are."""
 
 from __future__ import annotations
 
+import gzip
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -12,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from diana_agent.dispatch import dispatch
 from diana_agent.events import Asked, ChangeStarted, Halted, PermitMinted, UserSaid
@@ -23,6 +23,7 @@ from diana_agent.loop import Loop
 from diana_agent.models.base import Conversation, Delta, ModelTurn, Stop, ToolCall, Verb
 from diana_agent.person import Question, Reply
 from diana_agent.run import Run
+from diana_agent.workflow import fold
 from diana_config.settings import Tier, Word
 from diana_tools import registry
 from diana_tools.adapters.base import Project
@@ -31,8 +32,10 @@ from diana_tools.domain import Level
 from diana_tools.errors import DianaError, PermitRefused
 from diana_tools.executor import child_environment
 from diana_tools.permit import Act, Operation, Use
-from guard.ground import Ground, ScriptedPerson, ToyAdapter
+from guard.ground import Ground
+from guard.people import ScriptedPerson
 from guard.test_ground import PATH, walk
+from guard.toy_adapter import ToyAdapter
 
 
 def kinds(run: Run) -> list[str]:
@@ -66,6 +69,7 @@ async def test_model_calls_migrate_a_thousand_times(ground: Ground) -> None:
             assert len(break_off) == 1
             ground.migration.unlink()  # the rest need not look at the project a thousand times to be refused
     assert len(ground.person.asked) == 1
+    assert run.standing == fold(run.journal.events())
     assert not any(isinstance(event, PermitMinted) and event.act == "apply" for event in run.journal.events())
     assert ground.content() == before
 
@@ -88,7 +92,10 @@ def meanwhile(ground: Ground, happens: Callable[[], None]) -> None:
     ground.person = Meanwhile(behaviour="confirm", happens=happens)
 
 
-@pytest.mark.parametrize("name", ["migrations/0001_change.sql", "helper.py", ".env", "toy.ini", "requirements.txt"])
+@pytest.mark.parametrize(
+    "name",
+    ["migrations/0001_change.sql", "env.py", "settings.py", "helper.py", ".env", "toy.ini", "uv.lock", "poetry.lock"],
+)
 async def test_file_changed_after_the_yes(ground: Ground, name: str) -> None:
     path = ground.project / name
     path.write_text(path.read_text() if path.exists() else "one")
@@ -122,7 +129,7 @@ async def test_clock_moved_between_backup_and_run(ground: Ground, minutes: int, 
     nothing_ran(ground, before)
 
 
-def _minted(ground: Ground) -> tuple[Mint, Operation, Use]:
+def minted(ground: Ground) -> tuple[Mint, Operation, Use]:
     use = Use("run", "0" * 64)
     operation = Operation(Act.APPLY, "toy", "1" * 32, "2" * 64, (use,), "e")
     return Mint(Journal(ground.folder / "mint.jsonl", ground.clock), ground.clock), operation, use
@@ -130,7 +137,7 @@ def _minted(ground: Ground) -> tuple[Mint, Operation, Use]:
 
 @pytest.mark.parametrize("minutes", [16, -1])
 def test_clock_moved_between_permit_and_use(ground: Ground, minutes: int) -> None:
-    mint, operation, use = _minted(ground)
+    mint, operation, use = minted(ground)
     permit = mint.mint(operation, level=Level.PRODUCTION, destructive=True, grade="restored")
     ground.clock.ahead += timedelta(minutes=minutes)
     with pytest.raises(PermitRefused, match="permit_expired"):
@@ -138,7 +145,7 @@ def test_clock_moved_between_permit_and_use(ground: Ground, minutes: int) -> Non
 
 
 def test_permit_works_once_for_one_operation_in_one_process(ground: Ground) -> None:
-    mint, operation, use = _minted(ground)
+    mint, operation, use = minted(ground)
     permit = mint.mint(operation, level=Level.PRODUCTION, destructive=True, grade="restored")
     with pytest.raises(PermitRefused, match="permit_mismatch"):
         mint.redeem(permit, replace(operation, plan_hash="3" * 64), use)
@@ -173,14 +180,17 @@ async def test_journal_line_edited_removed_swapped_tail_cut(ground: Ground, how:
     assert verify(path, (head,)).problem
 
 
-@pytest.mark.parametrize("how", ["truncate", "empty", "same size", "remove"])
+@pytest.mark.parametrize("how", ["truncate", "empty", "empty gzip", "empty archive", "same size", "remove"])
 async def test_backup_broken_between_proof_and_run(ground: Ground, how: str) -> None:
     before, run = ground.content(), ground.open()
     ground.person.behaviour = "confirm"
     await walk(run, *PATH[:-1])
     path = next((ground.folder / "home" / "d").rglob("*.zst"))
     content = path.read_bytes()
-    broken = {"truncate": content[: len(content) // 2], "empty": b"", "same size": content[:-1] + b"\x00"}
+    broken = {
+        "truncate": content[: len(content) // 2], "empty": b"", "empty gzip": gzip.compress(b""),
+        "empty archive": zstandard.compress(b""), "same size": bytes(reversed(content)),
+    }  # fmt: skip
     if how == "remove":
         path.unlink()
     else:

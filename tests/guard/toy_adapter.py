@@ -71,7 +71,7 @@ class ToyAdapter:
             version="1.0", url=DatabaseUrl("sqlite", "", "", None, str(database)), current=tuple(applied[-1:]),
             heads=(), pending=tuple(_migration(project, name, self.can_roll_back) for name in waiting),
             applied=tuple(_migration(project, name, self.can_roll_back) for name in applied), history=History("ok"),
-            shape=self.shapes["sqlite"], loaded=(project.root / "helper.py",), marker=str(told["marker"]),
+            shape=self.shapes["sqlite"], loaded=tuple(sorted(project.root.glob("*.py"))), marker=str(told["marker"]),
             database=f"{found.st_dev}:{found.st_ino}", version_table="toy_version",
         )  # fmt: skip
 
