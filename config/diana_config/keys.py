@@ -88,7 +88,8 @@ KEYS = (
     Key("signing_key", Kind.OWN_PATH, "", "signing-key"),
     Key("signer", Kind.TEXT, "", "signer"),
     Key("child_env", Kind.VARIABLES, (), "child-env"),
-    Key("share", Kind.CHOICE, "counts", "share", "", NEVER, ("counts", "errors")),
+    Key("model_sees", Kind.CHOICE, "counts", "model-sees", "", ("nothing", "names", "counts"),
+        ("nothing", "names", "counts", "statements")),
 )  # fmt: skip
 
 BY_NAME = {key.name: key for key in KEYS}

@@ -20,6 +20,9 @@ LEVELS = ("dev", "staging", "production")
 GRADES = ("none", "attested", "read", "restored")
 """How a backup was proven, from weakest to strongest."""
 
+SEES = ("nothing", "names", "counts", "statements")
+"""What of a project a remote model may be sent, from nothing to the text of statements."""
+
 SEVERITIES = ("O", "I", "W", "T", "B")
 """What a rule's finding asks for: off, information, warning, typed, blocked."""
 
@@ -181,7 +184,7 @@ class Settings:
     revoked_signers: str = ""
     signing_key: str = ""
     signer: str = ""
-    share: str = "counts"
+    model_sees: str = "counts"
     words: tuple[Word, ...] = ()
     notes: tuple[Note, ...] = ()
     user_file: str = ""

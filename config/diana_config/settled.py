@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from diana_config import environments, policy
 from diana_config.keys import KEYS, Value
-from diana_config.settings import Mode, PolicySetting, Settings, Tier, Word
+from diana_config.settings import SEES, Mode, PolicySetting, Settings, Tier, Word
 
 if TYPE_CHECKING:
     from diana_config.tiers import Said
@@ -93,7 +93,7 @@ def settled(tiers: Sequence[Said], user_file: str) -> Settings:
         revoked_signers=best.text("revoked_signers"),
         signing_key=best.text("signing_key"),
         signer=best.text("signer"),
-        share=best.text("share"),
+        model_sees=best.text("model_sees"),
         words=_words(tiers),
         notes=tuple(note for said in tiers for note in said.notes),
         user_file=user_file,
@@ -107,7 +107,18 @@ def _strongest(tiers: Sequence[Said]) -> _Strongest:
     for said in reversed(tiers):
         for name, value, source in said.values:
             found[name] = (value, source, said.tier)
+    found["model_sees"] = _sees(found["model_sees"], tiers)
     return _Strongest(found)
+
+
+def _sees(strongest: tuple[Value, str, Tier | None], tiers: Sequence[Said]) -> tuple[Value, str, Tier | None]:
+    """What a remote model may see: a person's word, or less where the project asks for less."""
+    mine, source, tier = strongest
+    for said in tiers:
+        for name, value, where in said.values:
+            if name == "model_sees" and not said.tier.person and SEES.index(str(value)) < SEES.index(str(mine)):
+                mine, source = value, f"{source}, {where}"
+    return mine, source, tier
 
 
 def _words(tiers: Sequence[Said]) -> tuple[Word, ...]:

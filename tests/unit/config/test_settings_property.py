@@ -20,12 +20,13 @@ from diana_config.bmad import CONFIG, WORKFLOW
 from diana_config.errors import SettingsError
 from diana_config.keys import BY_DOCUMENT, BY_SPELLING, KEYS, NEVER, PLANNED, TABLES
 from diana_config.known import Known
-from diana_config.settings import GRADES, LEVELS, SEVERITIES, Mode, Settings, Tier
+from diana_config.settings import GRADES, LEVELS, SEES, SEVERITIES, Mode, Settings, Tier
 from diana_config.show import rows
 from diana_tools.domain import Environment, Level
 from unit.config.settings_place import Place, sentence
 
 PERSON = """\
+model_sees = "counts"
 stores.mine = {kind = "s3", location = "s3://mine", remote = true}
 environments.eu = {level = "production", hosts = ["db.eu"], databases = ["shop"], expected_db = "shop"}
 environments.qa = {level = "staging", hosts = ["db.qa"]}
@@ -38,7 +39,7 @@ rules = {DL003 = "T", DL005 = "I"}
 """
 OWN = (
     *("stores", "environments", "skip_backup", "backup_folder", "interpreter", "model", "model_name", "expected_db"),
-    *("model_endpoint", "child_env", "share", "prices", "version", "count", "ticket", "reason", "timeout_set"),
+    *("model_endpoint", "child_env", "prices", "version", "count", "ticket", "reason", "timeout_set"),
 )
 
 EMPTY: dict[str, object] = {}
@@ -56,7 +57,8 @@ def joined(one: dict[str, object], two: dict[str, object]) -> dict[str, object]:
 words = st.sampled_from(
     ["dev", "staging", "production", "prod", "eu", "qa", "box", "none", "read", "restored", "O", "B", "W", "embedded",
      "claude", "rollback", "execute", "plan_only", "db.eu", "db.qa", "db.box", "shop", "/tmp/x", "../x", "en", "counts",
-     "DATABASE_URL", "postgresql://u:p@db.eu/shop", "{project-root}/docs", "{config_source}:a.b", ""]
+     "DATABASE_URL", "postgresql://u:p@db.eu/shop", "{project-root}/docs", "{config_source}:a.b", "nothing",
+     "statements", ""]
 )  # fmt: skip
 scalars = st.one_of(words, st.booleans(), st.integers(-5, 500), st.text(max_size=6))
 lists = st.lists(words, max_size=3)
@@ -162,6 +164,7 @@ def strictness(said: Settings) -> tuple[int, ...]:
         -int(said.policy.coding_agents),
         *rules,
         int(said.rollback_on_failure),
+        -SEES.index(said.model_sees),
     )
 
 
