@@ -103,6 +103,7 @@ class Asked:
     path: str
     headers: dict[str, str]
     body: JsonObject
+    raw: bytes = b""
 
 
 @dataclass
@@ -151,9 +152,10 @@ class MessagesServer:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         path = head[0].split(" ")[1]
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:]) if value}
-        body: JsonObject = json.loads(await reader.readexactly(int(headers.get("content-length", "0"))) or b"{}")
+        raw = await reader.readexactly(int(headers.get("content-length", "0")))
+        body: JsonObject = json.loads(raw or b"{}")
         step = self.script[min(len(self.asked), len(self.script) - 1)]
-        self.asked.append(Asked(path, headers, body))
+        self.asked.append(Asked(path, headers, body, raw))
         if isinstance(step, Silence):
             await self._closing.wait()
             return False

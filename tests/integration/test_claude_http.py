@@ -7,7 +7,7 @@ from contextlib import aclosing
 from typing import Literal, cast
 
 import pytest
-from anthropic import AsyncAnthropic, Timeout
+from anthropic import AsyncAnthropic, DefaultAsyncHttpxClient, Timeout
 
 from diana_agent.models.base import START, Conversation, JsonObject, Message, Prices, Stop, Text, ToolCall, ToolResult
 from diana_agent.models.claude import Claude
@@ -117,12 +117,18 @@ async def test_warming_up_beside_the_first_reply_makes_one_client(monkeypatch: p
     made: list[AsyncAnthropic] = []
 
     def counted(
-        *, api_key: str, base_url: str, timeout: Timeout, max_retries: int, open_telemetry: Literal[False]
+        *,
+        api_key: str,
+        base_url: str,
+        timeout: Timeout,
+        max_retries: int,
+        open_telemetry: Literal[False],
+        http_client: DefaultAsyncHttpxClient,
     ) -> AsyncAnthropic:
         made.append(
             AsyncAnthropic(
                 api_key=api_key, base_url=base_url, timeout=timeout, max_retries=max_retries,
-                open_telemetry=open_telemetry,
+                open_telemetry=open_telemetry, http_client=http_client,
             )
         )  # fmt: skip
         return made[-1]

@@ -60,6 +60,8 @@ class Message:
 
     role: str
     parts: tuple[Part, ...]
+    by: str = ""
+    """Which model an assistant message is by."""
 
 
 class Stop(StrEnum):

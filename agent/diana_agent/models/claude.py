@@ -12,6 +12,7 @@ import json
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
@@ -19,7 +20,6 @@ from diana_agent.models.base import (
     Conversation,
     Delta,
     ModelTurn,
-    Part,
     Prices,
     Reasoning,
     Stop,
@@ -28,18 +28,22 @@ from diana_agent.models.base import (
     Usage,
     Verb,
 )
-from diana_agent.models.wire import messages_of, object_of, system_of, tools_of
-from diana_tools.redaction import plain, redact
+from diana_agent.models.last_request import LastRequest, Sent
+from diana_agent.models.reading import LONGEST_REPLY, Fault, Reading, ending
+from diana_agent.models.told import Sharing
+from diana_agent.models.wire import messages_of, system_of, tools_of
+from diana_tools.errors import DianaError
+from diana_tools.redaction import bounded, plain
 
 if TYPE_CHECKING:
     from anthropic import APIStatusError, AsyncAnthropic
     from anthropic.lib.streaming import AsyncMessageStreamManager, ParsedMessageStreamEvent
     from anthropic.types import MessageParam, TextBlockParam, ToolParam
+    from httpx2 import Request
 
 DEFAULT_MODEL = "claude-sonnet-5-5"
 OFFICIAL = "https://api.anthropic.com"
 MAX_TOKENS = 16_000
-LONGEST_REPLY = 200_000
 LONGEST_WAIT = 20.0
 
 # What the SDK lets through when an endpoint's events are not what the Messages API sends.
@@ -53,97 +57,25 @@ _BY_TYPE = {
     "billing_error": 402, "not_found_error": 404, "request_too_large": 413, "invalid_request_error": 400,
     "api_error": 500, "timeout_error": 504,
 }  # fmt: skip
-_ENDS = {
-    "end_turn": (Stop.END, ""), "stop_sequence": (Stop.END, ""), "tool_use": (Stop.TOOL_USE, ""),
-    "max_tokens": (Stop.CUT, "model.too_long"), "model_context_window_exceeded": (Stop.CUT, "model.too_much"),
-    "refusal": (Stop.REFUSED, "model.refused"),
-}  # fmt: skip
 
 
 class _NoClient(Exception):
     """The SDK could not be set up: a bad address, a bad proxy, a broken installation; names the error's kind."""
 
 
+class _NotKept(Exception):
+    """What would have been sent could not be kept for the person to see, so it was not sent."""
+
+
 @dataclass(frozen=True, slots=True)
-class _Fault:
-    """Why an attempt failed: a message id, its fields, whether another try may help, and how long to wait (s)."""
+class Care:
+    """What may be sent, and where what was sent is kept for the person to see (None: nowhere)."""
 
-    problem: str
-    fields: tuple[tuple[str, str], ...] = ()
-    again: bool = False
-    wait: float | None = None
-    rejected: bool = False
+    sharing: Sharing = field(default_factory=Sharing)
+    last: LastRequest | None = None
 
 
-@dataclass(slots=True)
-class _Reading:
-    """One reply as it comes in, block by block."""
-
-    model: str
-    shown: str = ""
-    started: bool = False
-    stopped: bool = False
-    reason: str | None = None
-    parts: list[Part] = field(default_factory=list[Part])
-    arguments: str | None = None
-    malformed: bool = False
-    fault: _Fault | None = None
-    read: int = 0
-    written: int = 0
-    cache_read: int = 0
-    cache_write: int = 0
-
-    def take(self, event: ParsedMessageStreamEvent[None]) -> str:
-        """Take one event; returns text to show, cleaned, or nothing."""
-        piece = ""
-        if event.type == "message_start":
-            self.started = True
-            usage = event.message.usage
-            self._count(usage.input_tokens, usage.cache_read_input_tokens, usage.cache_creation_input_tokens)
-        elif event.type == "content_block_start":
-            self.arguments = "" if event.content_block.type == "tool_use" else None
-            if event.content_block.type == "text":
-                piece = ("\n\n" if self.shown.strip() else "") + plain(event.content_block.text)
-        elif event.type == "content_block_delta":
-            if event.delta.type == "text_delta":
-                piece = plain(event.delta.text, LONGEST_REPLY)
-            elif event.delta.type == "input_json_delta" and self.arguments is not None:
-                self.arguments += event.delta.partial_json
-        elif event.type == "content_block_stop":
-            self._close(event)
-        elif event.type == "message_delta":
-            self.reason = event.delta.stop_reason
-            self.written = event.usage.output_tokens or 0
-            usage = event.usage
-            self._count(usage.input_tokens, usage.cache_read_input_tokens, usage.cache_creation_input_tokens)
-        elif event.type == "message_stop":
-            self.stopped = True
-        self.shown += piece
-        return piece
-
-    def _count(self, read: int | None, cache_read: int | None, cache_write: int | None) -> None:
-        """Counts are totals so far; one that is absent keeps what was known."""
-        self.read = self.read if read is None else read
-        self.cache_read = self.cache_read if cache_read is None else cache_read
-        self.cache_write = self.cache_write if cache_write is None else cache_write
-
-    def _close(self, event: ParsedMessageStreamEvent[None]) -> None:
-        """Keep a finished block. The SDK's reading of a call is not used: it takes half a JSON for a whole one."""
-        if event.type != "content_block_stop":
-            return
-        block = event.content_block
-        if block.type == "text":
-            self.parts.append(Text(block.text))
-        elif block.type in ("thinking", "redacted_thinking"):
-            self.parts.append(Reasoning(self.model, json.dumps(block.to_dict())))
-        elif block.type == "tool_use":
-            whole = self.arguments or json.dumps(block.input or {})
-            known = {part.id for part in self.parts if isinstance(part, ToolCall)}
-            if object_of(whole) is None or not block.id or not block.name or block.id in known:
-                self.malformed = True
-            else:
-                self.parts.append(ToolCall(block.id, block.name, whole))
-        self.arguments = None
+NO_CARE = Care()
 
 
 class Claude:
@@ -157,6 +89,7 @@ class Claude:
         prices: what a million tokens cost; without them the cost is unknown.
         retries: further attempts before any text was shown.
         backoff: seconds before the first of them; doubled for each.
+        care: what of a conversation may be sent, and where the last request is kept.
     """
 
     def __init__(
@@ -169,6 +102,7 @@ class Claude:
         prices: Prices | None = None,
         retries: int = 2,
         backoff: float = 0.5,
+        care: Care = NO_CARE,
     ) -> None:
         self.name = name
         self._key = key
@@ -177,6 +111,7 @@ class Claude:
         self._prices = prices
         self._retries = retries
         self._backoff = backoff
+        self.care = care
         self._client: AsyncAnthropic | None = None
         self._connecting = asyncio.Lock()
         self._plain = False
@@ -201,7 +136,7 @@ class Claude:
             return
         attempt = 0
         while True:
-            reading = _Reading(self.name)
+            reading = Reading(self.name)
             async with aclosing(self._read(reading, conversation, verbs)) as pieces:
                 async for piece in pieces:
                     yield Delta(piece)
@@ -212,28 +147,26 @@ class Claude:
             await asyncio.sleep(wait)
         yield self._turn(reading)
 
-    async def _read(
-        self, reading: _Reading, conversation: Conversation, verbs: tuple[Verb, ...]
-    ) -> AsyncGenerator[str]:
+    async def _read(self, reading: Reading, conversation: Conversation, verbs: tuple[Verb, ...]) -> AsyncGenerator[str]:
         """One attempt: the text as it comes; what went wrong stands in the reading afterwards."""
         try:
             async with await self._stream(conversation, verbs) as stream:
                 async for event in stream:
-                    piece = reading.take(event)
+                    piece = _take(reading, event)
                     if piece:
                         yield piece
                     if len(reading.shown) > LONGEST_REPLY:
                         break
         except _NoClient as error:
-            reading.fault = _Fault("model.no_client", (("place", self._place()), ("error", str(error))))
+            reading.fault = Fault("model.no_client", (("place", self._place()), ("error", str(error))))
         except _transport() as error:
             reading.fault = self._explain(error)
         except _BROKEN:
-            reading.fault = _Fault("model.malformed" if reading.arguments is not None else "model.unreadable")
+            reading.fault = Fault("model.malformed" if reading.arguments is not None else "model.unreadable")
         else:
-            reading.fault = _ending(reading)
+            reading.fault = ending(reading)
 
-    def _again(self, reading: _Reading, attempt: int) -> float | None:
+    def _again(self, reading: Reading, attempt: int) -> float | None:
         """Seconds to wait before another attempt, or None when this one stands."""
         fault = reading.fault
         if fault is None or reading.shown:
@@ -256,8 +189,10 @@ class Claude:
             return self._client
 
     def _connect(self) -> AsyncAnthropic:
-        from anthropic import AsyncAnthropic, Timeout
+        from anthropic import AsyncAnthropic, DefaultAsyncHttpxClient, Timeout
 
+        # A redirect would take the conversation to a host that the person was not asked about.
+        http = DefaultAsyncHttpxClient(follow_redirects=False, event_hooks={"request": [self._about_to_send]})
         # The endpoint is always said: the SDK would take one from the environment or a profile on disk.
         return AsyncAnthropic(
             api_key=self._key,
@@ -265,7 +200,22 @@ class Claude:
             timeout=Timeout(self._timeout, connect=min(self._timeout, 10.0)),
             max_retries=0,
             open_telemetry=False,
+            http_client=http,
         )
+
+    async def _about_to_send(self, request: Request) -> None:
+        """Keep the very bytes of a request before they leave.
+
+        Raises:
+            _NotKept: they could not be kept.
+        """
+        if self.care.last is None:
+            return
+        sent = Sent.of(request.method, str(request.url), request.headers.items(), await request.aread())
+        try:
+            await asyncio.to_thread(self.care.last.keep, sent, datetime.now(UTC))
+        except DianaError as error:
+            raise _NotKept(error.fields.get("file", "")) from None
 
     async def _stream(self, conversation: Conversation, verbs: tuple[Verb, ...]) -> AsyncMessageStreamManager[None]:
         client = self._client or await self._warmed()
@@ -276,29 +226,33 @@ class Claude:
             model=self.name,
             max_tokens=MAX_TOKENS,
             system=cast("Iterable[TextBlockParam]", system_of(conversation.system, cached=rich)),
-            messages=cast("Iterable[MessageParam]", messages_of(conversation, self.name, reasoning=rich)),
+            messages=cast(
+                "Iterable[MessageParam]", messages_of(conversation, self.name, self.care.sharing, reasoning=rich)
+            ),
             tools=cast("Iterable[ToolParam]", tools_of(verbs, strict=rich)) if verbs else omit,
             tool_choice={"type": "auto", "disable_parallel_tool_use": True} if verbs and rich else omit,
         )
 
-    def _explain(self, error: Exception) -> _Fault:
+    def _explain(self, error: Exception) -> Fault:
         from anthropic import APIConnectionError, APIStatusError, APITimeoutError
         from httpx2 import TimeoutException, TransportError
 
+        if isinstance(error.__cause__, _NotKept):
+            return Fault("model.not_kept", (("file", str(error.__cause__)),))
         if isinstance(error, (APITimeoutError, TimeoutException)):
-            return _Fault("model.stalled", (("seconds", f"{self._timeout:g}"),))
+            return Fault("model.stalled", (("seconds", f"{self._timeout:g}"),))
         if isinstance(error, APIStatusError):
             return self._status(error)
         if isinstance(error, APIConnectionError):
-            return _Fault("model.unreachable", (("place", self._place()),), again=True)
+            return Fault("model.unreachable", (("place", self._place()),), again=True)
         if isinstance(error, (TransportError, OSError)):
-            return _Fault("model.cut", again=True)
-        return _Fault("model.unreadable")
+            return Fault("model.cut", again=True)
+        return Fault("model.unreadable")
 
-    def _status(self, error: APIStatusError) -> _Fault:
+    def _status(self, error: APIStatusError) -> Fault:
         """A status, or an error event in a stream whose status was 200: then its type says what it is."""
         status = error.status_code if error.status_code >= 300 else _BY_TYPE.get(error.type or "", 500)
-        detail = redact(plain(error.api_message or "", 200), (self._key,)).replace("\n", " ")
+        detail = bounded(error.api_message or "", 200, (self._key,)).replace("\n", " ")
         wait = _seconds(error)
         fields = {
             "status": str(status), "detail": detail or "-", "place": self._place(), "name": self.name,
@@ -307,9 +261,7 @@ class Claude:
         again = status in (408, 409, 429) or status >= 500
         if "x-should-retry" in error.response.headers:
             again = error.response.headers["x-should-retry"] == "true"
-        return _Fault(
-            _BY_STATUS.get(status, "model.failed"), tuple(fields.items()), again, wait, rejected=status == 400
-        )
+        return Fault(_BY_STATUS.get(status, "model.failed"), tuple(fields.items()), again, wait, rejected=status == 400)
 
     def _place(self) -> str:
         """The endpoint's host, without what a URL may carry that is nobody's business."""
@@ -319,7 +271,7 @@ class Claude:
             place = ""
         return plain(place, 100) or "?"
 
-    def _turn(self, reading: _Reading) -> ModelTurn:
+    def _turn(self, reading: Reading) -> ModelTurn:
         fault = reading.fault
         usage = Usage(reading.read + reading.cache_write, reading.written, reading.cache_read, self._cost(reading))
         if fault is not None:
@@ -331,7 +283,7 @@ class Claude:
         said = tuple(part for part in reading.parts if not isinstance(part, ToolCall))
         return ModelTurn(reading.shown, (), Stop.END, usage, parts=said)
 
-    def _cost(self, reading: _Reading) -> float | None:
+    def _cost(self, reading: Reading) -> float | None:
         if self._prices is None:
             return None
         price = self._prices
@@ -339,23 +291,46 @@ class Claude:
         return (spent + reading.cache_read * price.cache_read + reading.cache_write * price.cache_write) / 1_000_000
 
 
-def _ending(reading: _Reading) -> _Fault | None:
-    """What is wrong with a stream that ended without an error."""
-    if not reading.started:
-        return _Fault("model.unreadable")
-    if len(reading.shown) > LONGEST_REPLY:
-        return _Fault("model.too_long")
-    if not reading.stopped or reading.reason is None:
-        return _Fault("model.cut", again=True)
-    _, problem = _ENDS.get(reading.reason, (Stop.END, ""))
-    if problem:
-        return _Fault(problem)
-    called = any(isinstance(part, ToolCall) for part in reading.parts)
-    if reading.malformed or (reading.reason == "tool_use" and not called):
-        return _Fault("model.malformed")
-    if reading.reason != "tool_use" and not reading.shown.strip():
-        return _Fault("model.empty")
-    return None
+def _take(reading: Reading, event: ParsedMessageStreamEvent[None]) -> str:
+    """Take one event; returns text to show, cleaned, or nothing."""
+    piece = ""
+    if event.type == "message_start":
+        reading.started = True
+        usage = event.message.usage
+        reading.count(usage.input_tokens, usage.cache_read_input_tokens, usage.cache_creation_input_tokens)
+    elif event.type == "content_block_start":
+        reading.arguments = "" if event.content_block.type == "tool_use" else None
+        if event.content_block.type == "text":
+            piece = ("\n\n" if reading.shown.strip() else "") + plain(event.content_block.text)
+    elif event.type == "content_block_delta":
+        if event.delta.type == "text_delta":
+            piece = plain(event.delta.text, LONGEST_REPLY)
+        elif event.delta.type == "input_json_delta" and reading.arguments is not None:
+            reading.arguments += event.delta.partial_json
+    elif event.type == "content_block_stop":
+        _close(reading, event)
+    elif event.type == "message_delta":
+        usage, reading.reason = event.usage, event.delta.stop_reason
+        reading.written = usage.output_tokens or 0
+        reading.count(usage.input_tokens, usage.cache_read_input_tokens, usage.cache_creation_input_tokens)
+    elif event.type == "message_stop":
+        reading.stopped = True
+    reading.shown += piece
+    return piece
+
+
+def _close(reading: Reading, event: ParsedMessageStreamEvent[None]) -> None:
+    """Keep a finished block. The SDK's reading of a call is not used: it takes half a JSON for a whole one."""
+    if event.type != "content_block_stop":
+        return
+    block = event.content_block
+    if block.type == "text":
+        reading.parts.append(Text(block.text))
+    elif block.type in ("thinking", "redacted_thinking"):
+        reading.parts.append(Reasoning(reading.model, json.dumps(block.to_dict())))
+    elif block.type == "tool_use":
+        reading.asks(block.id, block.name, reading.arguments or json.dumps(block.input or {}))
+    reading.arguments = None
 
 
 def _transport() -> tuple[type[Exception], ...]:

@@ -10,7 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diana_agent.models.base import Conversation, JsonObject, Message, Part, Reasoning, Text, ToolCall, ToolResult
-from diana_agent.models.wire import LONGEST_RESULT, NOT_EXECUTED, messages_of, object_of, tools_of
+from diana_agent.models.told import Sharing
+from diana_agent.models.wire import ELSEWHERE, messages_of, object_of, tools_of
+
+UNDONE = '{"status": "not executed", "reason": "", "next": [], "untrusted": {}}'
 
 
 def user(*parts: Part | str) -> Message:
@@ -22,7 +25,7 @@ def diana(*parts: Part | str) -> Message:
 
 
 def sent(*messages: Message) -> list[JsonObject]:
-    return messages_of(Conversation("", messages), "me")
+    return messages_of(Conversation("", messages), "me", Sharing())
 
 
 def blocks(message: JsonObject) -> list[JsonObject]:
@@ -33,8 +36,8 @@ def test_a_call_that_nobody_answered_is_answered_as_not_executed():
     out = sent(user("go"), diana("I look.", ToolCall("a", "plan", "{}"), ToolCall("b", "facts", "{}")), user("stop"))
     assert [message["role"] for message in out] == ["user", "assistant", "user"]
     assert blocks(out[2]) == [
-        {"type": "tool_result", "tool_use_id": "a", "content": NOT_EXECUTED, "is_error": True},
-        {"type": "tool_result", "tool_use_id": "b", "content": NOT_EXECUTED, "is_error": True},
+        {"type": "tool_result", "tool_use_id": "a", "content": UNDONE, "is_error": True},
+        {"type": "tool_result", "tool_use_id": "b", "content": UNDONE, "is_error": True},
         {"type": "text", "text": "stop"},
     ]
 
@@ -60,13 +63,20 @@ def test_empty_messages_vanish_and_roles_alternate():
     assert out == [{"role": "user", "content": [{"type": "text", "text": word} for word in ("one", "two", "three")]}]
 
 
-def test_results_are_bounded_and_carry_no_escapes():
-    content = "\x1b[2J\u202e" + "x" * (LONGEST_RESULT * 2)
-    out = sent(user("go"), diana(ToolCall("a", "plan", "{}")), user(ToolResult("a", "plan", True, content)))
-    text = str(blocks(out[2])[0]["content"])
-    assert len(text) == LONGEST_RESULT
-    assert text.startswith("xxx")
-    assert text.endswith("…")
+def test_the_words_of_another_model_are_not_sent_on_and_its_calls_are():
+    said = Message("assistant", (Text("secret of orders"), ToolCall("a", "plan", "{}")), by="embedded")
+    own = Message("assistant", (Text("I see."),), by="me")
+    out = sent(user("go"), said, user(ToolResult("a", "plan", True, '{"status": "done"}')), own, user("and?"))
+    assert blocks(out[1])[0] == {"type": "text", "text": ELSEWHERE}
+    assert blocks(out[1])[1]["name"] == "plan"
+    assert blocks(out[3]) == [{"type": "text", "text": "I see."}]
+    assert "secret of orders" not in json.dumps(out)
+
+
+def test_a_person_s_words_go_as_typed_without_what_is_known_to_be_secret():
+    sharing = Sharing(hide=lambda text: text.replace("hunter2", "***"))
+    talk = Conversation("", (user("drop <orders>?\n my password is hunter2 \x1b[31m"),))
+    assert blocks(messages_of(talk, "me", sharing)[0])[0]["text"] == "drop <orders>?\n my password is *** "
 
 
 def test_reasoning_is_for_its_own_model():
@@ -75,11 +85,12 @@ def test_reasoning_is_for_its_own_model():
         {"type": "thinking"}, {"type": "text", "text": "Yes."},
     ]  # fmt: skip
     talk = Conversation("", (user("go"), diana(own, "Yes.")))
-    assert blocks(messages_of(talk, "me", reasoning=False)[1]) == [{"type": "text", "text": "Yes."}]
+    assert blocks(messages_of(talk, "me", Sharing(), reasoning=False)[1]) == [{"type": "text", "text": "Yes."}]
 
 
 def test_arguments_in_history_are_always_an_object():
-    for raw in ("[]", "{", "", "null", '{"a": 1}', "[" * 100_000):
+    unsendable = ('{"a": NaN}', '{"a": -Infinity}', '{"a": 1e999}', '{"a": "\\ud800"}', '{"\\udfff": 1}')
+    for raw in ("[]", "{", "", "null", '{"a": 1}', "[" * 100_000, *unsendable):
         value = blocks(sent(user("go"), diana(ToolCall("a", "plan", raw)))[1])[0]["input"]
         assert isinstance(value, dict)
         assert object_of(raw) == (value or None)
