@@ -15,7 +15,7 @@ import pytest
 import servers
 from servers import PgDatabase, PgServer
 
-pytest_plugins = ("skips", "sampling", "shown")
+pytest_plugins = ("skips", "sampling", "shown", "listed")
 
 _FOREIGN = (
     "ANTHROPIC_",
