@@ -18,7 +18,8 @@ from diana_agent.loop import Loop
 from diana_agent.models.base import START
 from diana_agent.person import Person, Question, Reply
 from diana_agent.run import Run
-from diana_agent.runtime import open_model, open_run, settings_of
+from diana_agent.runtime import open_run, settings_of
+from diana_agent.talker import KINDS, Talker
 from diana_prompts.system import system_prompt, verb_description
 from diana_tools.errors import DianaError
 from diana_tools.redaction import plain
@@ -53,18 +54,18 @@ class Chat:
         self._far = FarPerson(person)
         self._run: Run = open_run(call, settings, self._far, face)
         try:
-            model = open_model(self._run)
+            self._talker = Talker(self._run)
         except DianaError:
             self._run.journal.close()
             raise
         self._stopping = False
         system = system_prompt(settings.language, settings.skill)
-        self._turns = Loop(self._run, model, system, verbs(verb_description), lambda: self._stopping)
+        self._turns = Loop(self._run, self._talker.model, system, verbs(verb_description), lambda: self._stopping)
         self._on_delta: TextSink = lambda _text: None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="diana", daemon=True)
         self._thread.start()
-        asyncio.run_coroutine_threadsafe(model.warm(), self._loop)
+        asyncio.run_coroutine_threadsafe(self._talker.model.warm(), self._loop)
         self._turn: Future[None] | None = None
         self._working: asyncio.Task[None] | None = None
         self.project = call.project.name
@@ -72,8 +73,8 @@ class Chat:
 
     @property
     def model_name(self) -> str:
-        """Who talks."""
-        return self._turns.model.name
+        """Who talks, and what a remote model may see."""
+        return self._talker.title
 
     @property
     def journal_path(self) -> str:
@@ -116,38 +117,43 @@ class Chat:
 
     async def _greeted(self) -> None:
         self._run.note("greeting.first")
-        await self._turns.turn(START, self._delta)
+        await self._talked(START)
+
+    async def _talked(self, text: str) -> None:
+        """One turn, with whoever talks now."""
+        self._turns.model = await self._talker.ready()
+        await self._turns.turn(text, self._delta)
 
     async def say(self, text: str) -> None:
         """A message, or one of the commands that start with a slash and never reach a model."""
-        words = plain(text, LONGEST_MESSAGE).strip()
+        words = self._run.redactor.fact(plain(text, LONGEST_MESSAGE)).strip()
         if not words:
             return
         await self._do(self._said(words))
 
-    async def _said(self, words: str) -> None:
-        self._run.write(UserSaid(text=words), "person")
-        if words.startswith("/again"):
-            verb = words.removeprefix("/again").strip() or "migrate"
+    async def _said(self, typed: str) -> None:
+        self._run.write(UserSaid(text=typed), "person")
+        if typed.startswith("/again"):
+            verb = typed.removeprefix("/again").strip() or "migrate"
             self._run.write(GaveBack(verb=verb), "person")
             self._run.note("chat.gave_back", verb=verb)
-        elif words.startswith("/model"):
-            await self._change_model(words.removeprefix("/model").strip())
+        elif typed.startswith("/model"):
+            await self._model(typed.removeprefix("/model").strip())
         else:
-            await self._turns.turn(words, self._delta)
+            await self._talked(typed)
 
-    async def _change_model(self, kind: str) -> None:
-        if kind not in ("", "embedded", "claude"):
+    async def _model(self, kind: str) -> None:
+        """`/model` says who talks and what may be seen; with a name it changes."""
+        if kind not in ("", *KINDS):
             self._run.note("chat.models", "warn")
             return
         try:
-            model = open_model(self._run, kind or "embedded")
+            if kind:
+                await self._talker.change(kind)
         except DianaError as error:
             self._run.note(f"error.{error.code}", "warn", **error.fields)
             return
-        await self._turns.model.close()
-        self._turns.model = model
-        self._run.note("chat.model", name=model.name)
+        self._talker.say_who()
 
     def _delta(self, text: str) -> None:
         self._on_delta(text)
@@ -173,7 +179,7 @@ class Chat:
             self._run.note("chat.stopped", "warn")
 
     async def _ended(self) -> int:
-        await self._turns.model.close()
+        await self._talker.model.close()
         return await close_run(self._run)
 
     async def stop(self) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from diana_agent.events import Halted, StepEntered, StepLeft, ToolAnswered, ToolRequested
 from diana_agent.exits import exit_code, umbrella
+from diana_agent.masking import masked_json
 from diana_agent.models.base import JsonValue, ToolCall, ToolResult, Verb
 from diana_agent.run import JsonObject, Outcome, Run
 from diana_agent.sentences import halt, refusal
@@ -119,25 +120,33 @@ def _schema(model: type[BaseModel]) -> Mapping[str, JsonValue]:
 async def dispatch(
     run: Run, call: ToolCall, actor: str, offered: frozenset[str] = frozenset(_VERBS)
 ) -> tuple[ToolResult, Outcome]:
-    """Carry out one call of the verbs on offer; what goes wrong is an answer, and only a broken journal ends the run."""
+    """Carry out a call of the verbs on offer; what goes wrong is an answer, and only a broken journal ends the run."""
     asked = ToolRequested.model_validate(
         {"call": call.id, "verb": plain(call.verb, 60), "arguments": plain(call.arguments, 2000), "actor": actor}
     )
     run.write(asked, "model" if actor == "model" else "person")
     started = time.monotonic()
-    outcome = await _validated(run, call, offered)
+    outcome = _masked(run, await _validated(run, call, offered))
     following = next_verbs(run.standing, run.settings.mode.value, skip_backup=run.settings.skip_backup)
     body: JsonObject = {"status": outcome.status, "reason": outcome.reason, "sentence": sentence(run, outcome)}
+    body["fields"] = dict(outcome.fields)
     body["next"] = list[JsonValue](following)
     body |= outcome.body
     content = json.dumps(body, ensure_ascii=False)
     if len(content) > LONGEST_ANSWER:
-        content = json.dumps({key: body[key] for key in ("status", "reason", "sentence", "next")} | {"truncated": True})
+        kept = ("status", "reason", "sentence", "fields", "next")
+        content = json.dumps({key: body[key] for key in kept} | {"truncated": True})
     good = outcome.status in ("done", "nothing")
     run.write(
         ToolAnswered(call=call.id, verb=asked.verb, ok=good, result=content, seconds=time.monotonic() - started), "tool"
     )
     return ToolResult(call.id, call.verb, good, content), outcome
+
+
+def _masked(run: Run, outcome: Outcome) -> Outcome:
+    """The outcome as every face and every model may have it."""
+    body = {name: masked_json(value, run.redactor.fact) for name, value in outcome.body.items()}
+    return replace(outcome, body=body, fields=tuple((name, run.redactor.fact(text)) for name, text in outcome.fields))
 
 
 def sentence(run: Run, outcome: Outcome) -> str:
@@ -146,7 +155,7 @@ def sentence(run: Run, outcome: Outcome) -> str:
         return ""
     stopped = run.standing.halted
     if stopped is not None and outcome.status == "halted":
-        return halt(stopped, run.catalogue)
+        return run.redactor.fact(halt(stopped, run.catalogue))
     return refusal(outcome.reason, dict(outcome.fields), run.catalogue)
 
 
@@ -159,7 +168,7 @@ async def _validated(run: Run, call: ToolCall, offered: frozenset[str]) -> Outco
         given = entry.schema.model_validate_json(call.arguments or "{}")
     except ValidationError as error:
         words = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:3])
-        return Outcome("refused", reason="bad_arguments", fields=(("error", plain(words, 300)),), exit_code=2)
+        return Outcome("refused", reason="bad_arguments", fields=(("fault", plain(words, 300)),), exit_code=2)
     possible = next_verbs(run.standing, run.settings.mode.value, skip_backup=run.settings.skip_backup)
     if call.verb not in possible:
         run.guard.refuse(call.verb, "not_now", {"verb": call.verb, "next": ", ".join(possible[:3])})

@@ -18,6 +18,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from diana_agent.events import EVENTS, AnyEvent
+from diana_agent.masking import masked_event
 from diana_tools.errors import DianaError
 
 Actor = Literal["person", "model", "guard", "tool", "diana"]
@@ -70,16 +71,23 @@ class Journal:
             `read` raises. Whoever records a change must stop at that.
     """
 
-    def __init__(self, path: Path, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        path: Path,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        hide: Callable[[str], str] | None = None,
+    ) -> None:
         self.path = path
         self.torn = 0
         self._clock = clock
+        self._hide = hide
         self._lock = threading.RLock()
         self._sinks: list[Callable[[Entry], None]] = []
         self.face_errors: list[Exception] = []
         self._file = self._open()
         try:
             self.entries: list[Entry] = self._recover()
+            self._events = [entry.event for entry in self.entries]
             self._size = os.fstat(self._file).st_size
         except BaseException:
             self.close()
@@ -125,12 +133,16 @@ class Journal:
         return self.entries[-1].hash if self.entries else GENESIS
 
     def append(self, event: AnyEvent, actor: Actor) -> Entry:
-        """Write, sync, then tell the subscribers; returns only when the line is on disk."""
+        """Write, sync, then tell the subscribers; returns only when the line is on disk.
+
+        What is written and told has its secrets hidden; `events` gives this process what really was.
+        """
         with self._lock:
             at = self._clock()
-            text, stamp, seq = _event_text(event), at.isoformat(), len(self.entries) + 1
+            shown = event if self._hide is None else masked_event(event, self._hide)
+            text, stamp, seq = _event_text(shown), at.isoformat(), len(self.entries) + 1
             entry = Entry(
-                seq=seq, at=at, actor=actor, event=event, prev=self.head,
+                seq=seq, at=at, actor=actor, event=shown, prev=self.head,
                 hash=_hash(self.head, seq, stamp, actor, text),
             )  # fmt: skip
             line = json.dumps(
@@ -140,6 +152,7 @@ class Journal:
             )  # fmt: skip
             self._write(line.encode() + b"\n")
             self.entries.append(entry)
+            self._events.append(event)
             sinks = tuple(self._sinks)
         for sink in sinks:
             try:
@@ -172,7 +185,7 @@ class Journal:
     def events(self) -> tuple[AnyEvent, ...]:
         """All events so far, in order."""
         with self._lock:
-            return tuple(entry.event for entry in self.entries)
+            return tuple(self._events)
 
     def subscribe(self, sink: Callable[[Entry], None]) -> None:
         """Send the entries so far, then each new one, from the thread that appends it."""

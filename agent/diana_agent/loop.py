@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from diana_agent.dispatch import dispatch
 from diana_agent.events import ModelSaid, Noted
+from diana_agent.masking import masked_turn
 from diana_agent.models.base import (
     Conversation,
     Delta,
@@ -19,6 +21,7 @@ from diana_agent.models.base import (
     Verb,
 )
 from diana_agent.run import Run
+from diana_tools.veil import TextVeil
 
 MAX_CALLS_A_TURN = 40
 
@@ -44,7 +47,7 @@ class Loop:
             reply = await self._reply(on_delta)
             calls = reply.calls if reply.stop is Stop.TOOL_USE else ()
             if reply.message.parts:
-                self._messages.append(reply.message)
+                self._messages.append(replace(reply.message, by=self.model.name))
             if not calls or self._stopped():
                 return
             self._messages.append(Message("user", await self._answers(calls)))
@@ -53,11 +56,13 @@ class Loop:
     async def _reply(self, on_delta: Callable[[str], None]) -> ModelTurn:
         conversation = Conversation(self._system, tuple(self._messages))
         turn = ModelTurn("", (), Stop.CUT, problem="model.cut")
+        veil = TextVeil(self._run.redactor)
         async for part in self.model.reply(conversation, self._verbs):
             if isinstance(part, Delta):
-                on_delta(part.text)
+                _send(veil.feed(part.text), on_delta)
             else:
-                turn = part
+                turn = masked_turn(part, self._run.redactor.hide)
+        _send(veil.rest(), on_delta)
         if turn.text.strip():
             self._run.write(
                 ModelSaid(text=turn.text, model=self.model.name, input_tokens=turn.usage.input_tokens,
@@ -78,3 +83,8 @@ class Loop:
             result, _ = await dispatch(self._run, call, "model", self._offered)
             results.append(result)
         return tuple(results)
+
+
+def _send(text: str, on_delta: Callable[[str], None]) -> None:
+    if text:
+        on_delta(text)

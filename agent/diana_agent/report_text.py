@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import PurePath
 
 from diana_prompts.catalogue import Catalogue
-from diana_tools.redaction import plain, redact
+from diana_tools.redaction import bounded
 
 _SPECIAL = re.compile(r"[\\`*\[\]<>|~&!]|(?<![^\W_])_|_(?![^\W_])")
 _LEADING = re.compile(r"^(?=[#+\-=])|^\d{1,9}(?=[.)](?:\s|$))")
@@ -20,7 +20,7 @@ _LONGEST_LINE = 2_000
 
 def clean(text: str, limit: int = 20_000) -> str:
     """Untrusted text without secrets, escapes, control or bidirectional characters; lines stay."""
-    return redact(plain(text, limit))
+    return bounded(text, limit)
 
 
 def line(text: str) -> str:

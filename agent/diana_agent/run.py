@@ -24,6 +24,7 @@ from diana_tools.databases.base import Doors
 from diana_tools.domain import Detection, Environment, Plan
 from diana_tools.errors import ToolError
 from diana_tools.measured import Backup
+from diana_tools.redaction import Redactor
 from diana_tools.workbench import Workbench
 
 JsonObject = dict[str, JsonValue]
@@ -49,6 +50,8 @@ class Run:
     said: Said = field(default_factory=Said)
     trusted: bool = False
     demo: bool = False
+    sees: str = ""
+    """What a remote model may see in this session, where that was said for this session alone."""
     found: tuple[Detection, ...] = ()
     bench: Workbench | None = None
     probe: Probe | None = None
@@ -63,6 +66,11 @@ class Run:
         events = self.journal.events()
         self._read = len(events), fold(events[known:], standing)
         return self._read[1]
+
+    @property
+    def redactor(self) -> Redactor:
+        """What this run knows to be secret."""
+        return self.doors.executor.redactor
 
     def write(self, event: AnyEvent, actor: Actor = "diana") -> None:
         """Record an event; it is on disk when this returns."""

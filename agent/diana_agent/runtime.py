@@ -9,11 +9,13 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from getpass import getuser
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from diana_agent.call import Call
 from diana_agent.events import RunEnded, RunStarted
 from diana_agent.guard.guard import Guard
 from diana_agent.journal import Journal
+from diana_agent.masking import DiscreetPerson
 from diana_agent.models.base import Model, Prices
 from diana_agent.person import Person
 from diana_agent.run import Run
@@ -22,11 +24,18 @@ from diana_config.known import KnownDatabases
 from diana_config.settings import Settings, load
 from diana_config.trust import Trust
 from diana_prompts.catalogue import Catalogue
+from diana_tools import own_programs
 from diana_tools.databases.base import Doors
 from diana_tools.errors import PermitRefused, SettingsError
 from diana_tools.executor import Executor
+from diana_tools.files import repository
 from diana_tools.permit import Operation, Permit, Use
+from diana_tools.redaction import Redactor
+from diana_tools.secret_places import forms, of_environment, of_folders, of_text
 from diana_tools.sessions import Sessions
+
+if TYPE_CHECKING:
+    from diana_agent.models.claude import Care
 
 KEY = "ANTHROPIC_API_KEY"
 
@@ -52,11 +61,14 @@ def open_run(call: Call, settings: Settings, person: Person, face: str) -> Run:
     runs = private(folders.state / "runs")
     now = datetime.now(UTC)
     name = f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
-    journal = Journal(runs / f"{name}.jsonl")
+    own_programs.never_from(repository(call.project))
+    redactor = _redactor(call, settings)
+    journal = Journal(runs / f"{name}.jsonl", hide=redactor.fact)
+    person = DiscreetPerson(person, redactor.fact)
     catalogue = Catalogue(settings.language)
     guard = Guard(journal, person, catalogue, lambda: datetime.now(UTC), _agent_of(settings, call.environ))
     trusted = _TrustedFlag()
-    executor = Executor(guard.redeemer, trusted, call.environ, runs, settings.child_env)
+    executor = Executor(guard.redeemer, trusted, call.environ, runs, settings.child_env, redactor)
     doors = Doors(executor, Sessions(guard.redeemer))
     run = Run(
         id=name, project=call.project, settings=settings, folders=folders, environ=call.environ, journal=journal,
@@ -66,12 +78,23 @@ def open_run(call: Call, settings: Settings, person: Person, face: str) -> Run:
     trusted.run = run
     started = RunStarted(
         run=name, project=str(call.project), user=settings.user_name or getuser(), face=face,
-        model=_model_kind(settings, call.environ),
+        model=model_kind(settings, call.environ),
         version=version("diana-migrations"), host=socket.gethostname(), pid=os.getpid(), ticket=settings.ticket,
         reason=settings.reason,
     )  # fmt: skip
     run.write(started)
     return run
+
+
+def _redactor(call: Call, settings: Settings) -> Redactor:
+    """What is known to be secret before anything was looked at: the person's own, and what the project wrote down."""
+    said = (settings.database, *(one.database for one in (*settings.environments, *settings.project_environments)))
+    stores = {name: value for one in settings.stores for name, value in one.options}
+    found = (
+        *of_environment(call.environ), *of_environment(stores), *(word for text in said for word in of_text(text)),
+        *(word for one in settings.stores for word in of_text(one.location)), *of_folders((call.project,)),
+    )  # fmt: skip
+    return Redactor(forms(found))
 
 
 def _agent_of(settings: Settings, environ: Mapping[str, str]) -> Callable[[], str]:
@@ -115,28 +138,44 @@ def end_run(run: Run, outcome: str, exit_code: int) -> None:
     run.journal.close()
 
 
-def _model_kind(settings: Settings, environ: Mapping[str, str]) -> str:
+def model_kind(settings: Settings, environ: Mapping[str, str]) -> str:
+    """Who is to talk: embedded or claude, by the person's setting, else claude where there is a key."""
     return settings.model or ("claude" if environ.get(KEY) else "embedded")
 
 
 def open_model(run: Run, kind: str = "") -> Model:
-    """The model that talks: the embedded Diana, or Claude where the person has a key.
+    """The model that talks: the embedded Diana, or Claude where the person has a key and lets it see something.
 
     Raises:
         SettingsError: `model_needs_key`.
     """
-    wanted = kind or _model_kind(run.settings, run.environ)
-    if wanted == "embedded":
+    from diana_agent.seeing import NOTHING, endpoint, seen_in
+
+    wanted = kind or model_kind(run.settings, run.environ)
+    key = run.environ.get(KEY, "")
+    if wanted != "embedded" and not key:
+        raise SettingsError("model_needs_key", {"variable": KEY})
+    if wanted == "embedded" or seen_in(run).sees == NOTHING:
         from diana_agent.models.embedded import Embedded
 
         return Embedded(run.catalogue, run.settings.skill)
-    key = run.environ.get(KEY, "")
-    if not key:
-        raise SettingsError("model_needs_key", {"variable": KEY})
     from diana_agent.models.claude import DEFAULT_MODEL, Claude
 
-    base_url = run.settings.model_endpoint or run.environ.get("ANTHROPIC_BASE_URL")
-    return Claude(run.settings.model_name or DEFAULT_MODEL, key, base_url, prices=_prices(run.settings))
+    return Claude(
+        run.settings.model_name or DEFAULT_MODEL, key, endpoint(run.settings, run.environ),
+        prices=_prices(run.settings), care=_care(run, seen_in(run).sees),
+    )  # fmt: skip
+
+
+def _care(run: Run, sees: str) -> Care:
+    """What goes to a remote model, and where the person finds it again."""
+    from diana_agent.models.claude import Care
+    from diana_agent.models.last_request import LastRequest
+    from diana_agent.models.told import Sharing
+    from diana_agent.sentences import refusal
+
+    sharing = Sharing(sees, run.redactor.fact, lambda reason, fields: refusal(reason, dict(fields), run.catalogue))
+    return Care(sharing, LastRequest(run.folders.state))
 
 
 def _prices(settings: Settings) -> Prices | None:

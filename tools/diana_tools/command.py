@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypedDict
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +64,28 @@ class Output:
     seconds: float
     timed_out: bool = False
     truncated: bool = False
+
+
+class Spec(TypedDict):
+    """What the supervisor gets on standard input: the command, its whole environment, and what to mask.
+
+    None of it is in argv. `locks` are open lock files that the command and the supervisor hold until they end;
+    `stdin` is Latin-1 for bytes.
+    """
+
+    argv: list[str]
+    cwd: str
+    env: dict[str, str]
+    timeout: float
+    as_user: str | None
+    stdin: str
+    locks: list[int]
+    secrets: list[str]
+
+
+class Exit(TypedDict):
+    """What a supervisor leaves in `exit.json`: the child's code (negative for a signal) and wall seconds."""
+
+    exit: int
+    seconds: float
+    timed_out: bool

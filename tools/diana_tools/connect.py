@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from diana_tools.adapters.base import Adapter, Project
 from diana_tools.databases.base import Blocker, Database, Doors
 from diana_tools.domain import DatabaseUrl, Detection, Identity
 from diana_tools.errors import ConnectionFailed, ToolError
+from diana_tools.files import sha256_of
 from diana_tools.measured import ServerFacts
 
 _SCHEMES = {
@@ -75,7 +75,7 @@ def projects(adapter: Adapter, detection: Detection, root: Path, chosen: str) ->
 def executed(adapter: Adapter, found: Sequence[Project]) -> tuple[tuple[str, str], ...]:
     """What looking will execute, as (path, SHA-256): the files that the trust question lists and remembers."""
     paths = sorted({path for project in found for path in adapter.executed(project) if path.is_file()})
-    return tuple((str(path), hashlib.sha256(path.read_bytes()).hexdigest()) for path in paths)
+    return tuple((str(path), sha256_of(path)) for path in paths)
 
 
 async def with_version(adapter: Adapter, found: Sequence[Project], doors: Doors) -> Project:

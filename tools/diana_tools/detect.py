@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from diana_tools import registry
 from diana_tools.adapters.base import Tree
 from diana_tools.domain import Confidence, Detection, Evidence
+from diana_tools.files import bounded_text
 
 MOST_FILES = 50_000
 _PRUNED = frozenset(
@@ -62,7 +63,7 @@ def _entries(root: Path, folder: str) -> Iterator[tuple[str, bool]]:
         return
     for entry in entries:
         path = f"{folder}/{entry.name}" if folder else entry.name
-        if not entry.is_symlink():
+        if not entry.is_symlink() and (entry.is_dir() or entry.is_file()):
             yield path, entry.is_dir()
         elif _leads_to_own_file(entry, root):
             yield path, False
@@ -77,10 +78,7 @@ def _leads_to_own_file(link: os.DirEntry[str], root: Path) -> bool:
 
 
 def _ignored(root: Path) -> frozenset[str]:
-    try:
-        lines = (root / ".gitignore").read_text("utf-8", "replace").splitlines()
-    except OSError:
-        return frozenset()
+    lines = bounded_text(root / ".gitignore", 1_000_000).splitlines()
     return frozenset(found.group(1) for line in lines if (found := _SIMPLE_IGNORE.match(line.strip())))
 
 

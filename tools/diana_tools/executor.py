@@ -19,10 +19,12 @@ from pathlib import Path
 from typing import IO, TypeVar
 
 from diana_tools import supervisor
-from diana_tools.command import CaptureCommand, Command, Output, ReadCommand, WriteCommand
+from diana_tools.command import CaptureCommand, Command, Output, ReadCommand, Spec, WriteCommand
 from diana_tools.errors import ChangeFailed, ToolError
+from diana_tools.own_programs import safe_path
 from diana_tools.permit import Act, Operation, Permit, Redeemer, Use
-from diana_tools.redaction import plain
+from diana_tools.redaction import Redactor
+from diana_tools.secret_places import forms, of_environment
 
 _KEPT = ("HOME", "PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE",
          "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
@@ -30,7 +32,12 @@ _KEPT = ("HOME", "PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL
 _WITHHELD = ("ANTHROPIC_", "AWS_", "AZURE_", "GOOGLE_", "PRISMA_USER_CONSENT", "LD_", "DYLD_", "BASH_ENV", "BASH_FUNC",
              "DISABLE_DATABASE_ENVIRONMENT_CHECK", "PYTHONSTARTUP", "PYTHONINSPECT", "NODE_OPTIONS", "RUBYOPT",
              "PERL5OPT", "JAVA_TOOL_OPTIONS", "GIT_", "DIANA_")  # fmt: skip
+_RESTRICTING = frozenset({"GIT_ALLOW_PROTOCOL", "GIT_NO_LAZY_FETCH", "GIT_OPTIONAL_LOCKS"})
+"""What only ever takes something away from a program may be declared, whatever it begins with."""
+_SUPERVISOR = ("HOME", "PATH", "LANG", "LC_ALL", "TMPDIR")
 _KEEP_BYTES = 4_000_000
+_LONGEST_LINE = 2000
+_LONGEST_PENDING = 1 << 16
 _GRACE_S = 3.0
 _CLOCK_S = 10.0
 UNWATCHED = -1000
@@ -49,7 +56,7 @@ class Changed:
 
 def withheld(name: str) -> bool:
     """Whether a variable never reaches a child, whoever declares it (guard.md 12)."""
-    return name.startswith(_WITHHELD)
+    return name.startswith(_WITHHELD) and name not in _RESTRICTING
 
 
 def child_environment(
@@ -57,7 +64,7 @@ def child_environment(
 ) -> dict[str, str]:
     """The minimal environment, the person's own `wished` names, and what the command declares; the withheld never."""
     kept = {name: environ[name] for name in (*_KEPT, *wished) if name in environ and not withheld(name)}
-    kept.setdefault("PATH", os.defpath)
+    kept["PATH"] = safe_path(kept.get("PATH", ""))
     kept |= {name: value for name, value in declared.items() if not withheld(name)}
     return kept
 
@@ -79,7 +86,11 @@ class Executor:
         environ: Mapping[str, str],
         runs: Path,
         child_env: tuple[str, ...] = (),
+        redactor: Redactor | None = None,
     ) -> None:
+        self.redactor = Redactor() if redactor is None else redactor
+        """The one of this run: what a changing command prints, and what is shown of it, is masked by it."""
+        self.redactor.learn(forms(of_environment(environ)))
         self._child_env = child_env
         self._redeemer = redeemer
         self._trusted = trusted
@@ -122,7 +133,7 @@ class Executor:
         *,
         private: bool = False,
     ) -> Changed:
-        """Redeem the permit, then run the command under the supervisor; lines are cleaned and handed on live.
+        """Redeem the permit, then run the command under the supervisor; lines are cleaned, masked and handed on live.
 
         `private` keeps the output of Diana's own programs out of the live lines.
 
@@ -136,24 +147,28 @@ class Executor:
         self._redeemer.redeem(permit, operation, use)
         folder = self._runs / f"{permit.id}-{use.name}"
         folder.mkdir(parents=True, mode=0o700)
-        spec = supervisor.Spec(
+        self.redactor.learn(forms(of_environment(command.env)))
+        spec = Spec(
             argv=list(command.argv), cwd=str(command.cwd),
             env=child_environment(self._environ, command.env, self._child_env),
             timeout=command.timeout, as_user=command.as_user, stdin=(command.stdin or b"").decode("latin-1"),
-            locks=[] if permit.act is Act.SCRATCH else list(self._lock),
+            locks=[] if permit.act is Act.SCRATCH else list(self._lock), secrets=list(self.redactor.forms),
         )  # fmt: skip
         process = self._supervised(folder, spec)
-        await _follow(folder / "output.log", process, (lambda _text: None) if private else line)
+        await _follow(folder / "output.log", process, (lambda _text: None) if private else self._masked(line))
         if not (folder / "exit.json").exists():
             await _end_unwatched(folder)
         return Changed(_finished(folder), folder)
 
-    def _supervised(self, folder: Path, spec: supervisor.Spec) -> subprocess.Popen[bytes]:
+    def _masked(self, line: Line) -> Line:
+        return lambda text: line(self.redactor.text(text, _LONGEST_LINE))
+
+    def _supervised(self, folder: Path, spec: Spec) -> subprocess.Popen[bytes]:
         # Not asyncio's: its transports kill what still runs when the loop goes away.
         process = subprocess.Popen(
             (sys.executable, "-I", supervisor.__file__, str(folder)), stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, pass_fds=spec["locks"],
-            env=child_environment(self._environ, {}),
+            env={name: self._environ[name] for name in _SUPERVISOR if name in self._environ},
         )  # fmt: skip
         with suppress(BrokenPipeError), _opened(process.stdin) as talk:
             talk.write(json.dumps(spec).encode())
@@ -240,13 +255,15 @@ async def _follow(log: Path, process: subprocess.Popen[bytes], line: Line) -> No
                 chunk = handle.read(1 << 20)
             offset += len(chunk)
             *lines, pending = (pending + decoder.decode(chunk)).split("\n")
+            if len(pending) > _LONGEST_PENDING:
+                lines, pending = [*lines, pending], ""
             for text in lines:
-                line(plain(text, 2000))
+                line(text)
             if chunk:
                 continue
         if ended:
             if pending:
-                line(plain(pending, 2000))
+                line(pending)
             return
         await asyncio.sleep(0.05)
 

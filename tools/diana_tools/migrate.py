@@ -12,13 +12,13 @@ from diana_tools.adapters.base import Probe
 from diana_tools.backup import differences
 from diana_tools.command import WriteCommand
 from diana_tools.databases.base import Grant
-from diana_tools.domain import DatabaseUrl, Plan
+from diana_tools.domain import Plan
 from diana_tools.errors import ChangeFailed, DianaError
 from diana_tools.executor import UNWATCHED, Changed, still_runs, unwatched
-from diana_tools.live import for_people, scrub, secrets_of
+from diana_tools.live import for_people
 from diana_tools.measured import ChangeResult, RecoveryResult, State
 from diana_tools.permit import Act, Operation, Use
-from diana_tools.redaction import plain, redact
+from diana_tools.redaction import Redactor
 from diana_tools.workbench import Workbench, look
 
 RUN = "run"
@@ -112,19 +112,18 @@ async def judge(
 async def _change(
     bench: Workbench, command: WriteCommand, grant: Grant, use: str, line: Callable[[str], None]
 ) -> Changed:
-    """Run one command of the permit; neither the lines nor the finished log hold the database's password.
+    """Run one command of the permit.
 
     One whose supervisor died was ended with it, and has no exit code of its own.
     """
     try:
         changed = await bench.doors.executor.change(
-            command, grant.permit, grant.operation, grant.use(use), for_people(line, bench.url)
+            command, grant.permit, grant.operation, grant.use(use), for_people(line)
         )
     except ChangeFailed as error:
         if error.code != "supervisor_died":
             raise
         changed = unwatched(Path(error.fields["folder"]))
-    await asyncio.to_thread(scrub, changed.log / LOG, bench.url)
     return changed
 
 
@@ -155,13 +154,13 @@ def _result(
 ) -> ChangeResult:
     output, failed = changed.output, state != "applied"
     told = bench.adapter.explain(output) if failed and output.exit_code != 0 else ("", "")
-    error = ": ".join(word for word in (code or told[0], redact(plain(told[1], 500), secrets_of(bench.url))) if word)
+    error = ": ".join(word for word in (code or told[0], bench.redactor.text(told[1], 500)) if word)
     if failed and not error:
         error = "timeout" if output.timed_out else "tool_said_success_but_did_nothing"
     return ChangeResult(
         exit_code=output.exit_code, seconds=output.seconds, state=state, applied=done, not_applied=left, error=error,
         failed=_failed(bench, plan, output.stdout, left) if failed else "",
-        warnings=_warnings(output.stdout, bench.url), log=str(changed.log / LOG),
+        warnings=_warnings(output.stdout, bench.redactor), log=str(changed.log / LOG),
     )  # fmt: skip
 
 
@@ -173,8 +172,8 @@ def _failed(bench: Workbench, plan: Plan, text: str, left: tuple[str, ...]) -> s
     return last or (left[0] if left else "")
 
 
-def _warnings(text: str, url: DatabaseUrl) -> tuple[str, ...]:
-    lines = (redact(plain(line, 300), secrets_of(url)) for line in text.splitlines())
+def _warnings(text: str, redactor: Redactor) -> tuple[str, ...]:
+    lines = (redactor.text(line, 300) for line in text.splitlines())
     return tuple(line for line in lines if "warn" in line.lower())[:20]
 
 

@@ -14,10 +14,9 @@ from diana_tools.command import WriteCommand
 from diana_tools.databases.base import Grant, Scratch
 from diana_tools.domain import DatabaseUrl, Plan
 from diana_tools.errors import BackupError, ConnectionFailed, RehearsalError, ScratchBreach, ToolError
-from diana_tools.live import for_people, scrub, secrets_of
+from diana_tools.live import for_people
 from diana_tools.measured import Backup, Rehearsal, State
 from diana_tools.permit import Act, Operation, Use
-from diana_tools.redaction import redact
 from diana_tools.traffic import own, without_rows
 from diana_tools.workbench import Workbench, look
 
@@ -95,10 +94,7 @@ async def rehearse(
         raise RehearsalError("marker_not_seen", {"place": there, "scratch": scratch.place})
     before = await asyncio.to_thread(_state, bench, scratch.url, version_table)
     run = grants.run
-    changed = await bench.doors.executor.change(
-        prepared.command, run.permit, run.operation, run.use(RUN), _human(line, bench)
-    )
-    await asyncio.to_thread(scrub, changed.log / "output.log", bench.url)
+    changed = await bench.doors.executor.change(prepared.command, run.permit, run.operation, run.use(RUN), _human(line))
     target_after = await asyncio.to_thread(_target, bench, version_table)
     breach = _breach(plan, target_before, target_after)
     if breach:
@@ -116,9 +112,9 @@ async def rehearse(
     )  # fmt: skip
 
 
-def _human(line: Callable[[str], None], bench: Workbench) -> Callable[[str], None]:
+def _human(line: Callable[[str], None]) -> Callable[[str], None]:
     """Only what the tool says to people: the rehearsal's own machine-readable lines stay in the log."""
-    plainly = for_people(line, bench.url)
+    plainly = for_people(line)
 
     def shown(text: str) -> None:
         if text.strip() and not text.startswith("@@"):
@@ -128,7 +124,7 @@ def _human(line: Callable[[str], None], bench: Workbench) -> Callable[[str], Non
 
 
 def _error(bench: Workbench, told: RehearsalOutput, exit_code: int) -> str:
-    return redact(told.error, secrets_of(bench.url)) or (
+    return bench.redactor.text(told.error, 1200) or (
         "" if exit_code == 0 else f"{bench.adapter.tool}: exit {exit_code}"
     )
 

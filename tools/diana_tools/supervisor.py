@@ -1,4 +1,4 @@
-"""Owns a changing command's pipe, writes output, pid and exit to its folder, keeps the timeout; nothing else."""
+"""Owns a changing command's pipe, writes masked output, pid and exit to its folder, keeps the timeout; no more."""
 
 from __future__ import annotations
 
@@ -8,32 +8,13 @@ import pwd
 import signal
 import subprocess
 import sys
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
-from typing import TypedDict
 
-
-class Spec(TypedDict):
-    """What arrives on standard input: the command and its whole environment (so no secret is in argv).
-
-    `locks` are open lock files that the command and this process hold until they end.
-    """
-
-    argv: list[str]
-    cwd: str
-    env: dict[str, str]
-    timeout: float
-    as_user: str | None
-    stdin: str
-    locks: list[int]
-
-
-class Exit(TypedDict):
-    """What is left in `exit.json`: the child's code (negative for a signal) and wall seconds."""
-
-    exit: int
-    seconds: float
-    timed_out: bool
+from diana_tools.command import Exit, Spec
+from diana_tools.veil import Veil, drain, pump
 
 
 def read_exit(folder: Path) -> Exit:
@@ -48,32 +29,45 @@ def _put(path: Path, text: str) -> None:
     part.replace(path)
 
 
+def _feed(child: subprocess.Popen[bytes], text: bytes) -> None:
+    if child.stdin is not None:
+        with suppress(OSError), child.stdin as stdin:
+            stdin.write(text)
+
+
 def _supervise(folder: Path, spec: Spec) -> Exit:
     started, owner = time.monotonic(), pwd.getpwnam(spec["as_user"]) if spec["as_user"] else None
+    veil, (out, into) = Veil(one.encode("utf-8", "surrogateescape") for one in spec["secrets"]), os.pipe()
+    end, signs, at_end = started + spec["timeout"], [0, signal.SIGTERM, signal.SIGKILL], False
     with (folder / "output.log").open("wb", buffering=0) as log:
         os.fchmod(log.fileno(), 0o600)
         try:
             child = subprocess.Popen(
-                spec["argv"], cwd=spec["cwd"], env=spec["env"], stdin=subprocess.PIPE, stdout=log, stderr=log,
+                spec["argv"], cwd=spec["cwd"], env=spec["env"], stdin=subprocess.PIPE, stdout=into, stderr=into,
                 user=owner and owner.pw_uid, group=owner and owner.pw_gid, extra_groups=owner and (),
                 start_new_session=True, pass_fds=spec["locks"])  # fmt: skip
         except OSError as error:
             log.write(f"{spec['argv'][0]}: {error.strerror}\n".encode())
             return {"exit": 127, "seconds": time.monotonic() - started, "timed_out": False}
+        os.close(into)
         _put(folder / "pid.json", json.dumps({"pid": child.pid, "started": time.time()}))
-        timed_out = False
-        try:
-            child.communicate(spec["stdin"].encode("latin-1"), timeout=spec["timeout"])
-        except subprocess.TimeoutExpired:
-            timed_out = True
-            for sign in (signal.SIGTERM, signal.SIGKILL):
+        threading.Thread(target=_feed, args=(child, spec["stdin"].encode("latin-1")), daemon=True).start()
+        while signs and child.poll() is None:
+            if sign := signs.pop(0):
                 os.killpg(child.pid, sign)
-                try:
-                    child.wait(5)
-                    break
-                except subprocess.TimeoutExpired:
-                    continue
-    return {"exit": child.wait(), "seconds": time.monotonic() - started, "timed_out": timed_out}
+                end = time.monotonic() + 5
+            at_end = at_end or pump(out, log, veil, end, child.poll)
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(max(0.0, end - time.monotonic()))
+        seconds, timed_out = time.monotonic() - started, len(signs) < 2
+        at_end = at_end or drain(out, log, veil)
+        log.write(veil.rest())
+        if not at_end and os.fork() == 0:  # what the command left running goes on writing, and is held up by nobody
+            for lock in spec["locks"]:
+                os.close(lock)
+            pump(out, log, veil)
+            os._exit(0)
+    return {"exit": child.wait(), "seconds": seconds, "timed_out": timed_out}
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from diana_tools.adapters.base import Adapter, Override, Probe, Project
 from diana_tools.databases.base import Database, Doors
 from diana_tools.domain import DatabaseUrl, Identity
 from diana_tools.errors import ConnectionFailed, ToolError
+from diana_tools.redaction import Redactor
 
 _CONNECTION_CODES = frozenset(
     {
@@ -34,6 +35,11 @@ class Workbench:
     run: str
     timeout: float
     server_version: str
+
+    @property
+    def redactor(self) -> Redactor:
+        """What this run knows to be secret."""
+        return self.doors.executor.redactor
 
 
 _LEAST_PATIENCE_S = 5.0

@@ -23,6 +23,7 @@ from diana_tools.connect import Reached, executed, outside_tested, parse_url, pr
 from diana_tools.databases.base import Database
 from diana_tools.domain import DatabaseUrl, Detection, Level
 from diana_tools.errors import ChoiceNeeded, ConnectionFailed, ToolError
+from diana_tools.secret_places import forms, forms_of_url, of_file, of_folders
 from diana_tools.workbench import Workbench, look, same_database
 
 
@@ -41,12 +42,15 @@ async def connect(run: Run) -> Outcome:
     if not found:
         raise ToolError("interpreter_missing", {"tool": adapter.title})
     await ask_trust(run, adapter, found)
+    run.redactor.learn(await asyncio.to_thread(_written, found))
     project = await with_version(adapter, found, run.doors)
     if outside_tested(adapter, project.version):
         low, high = adapter.tested
         run.note("connect.version_untested", "warn", tool=adapter.title, version=project.version, low=low, high=high)
     probe = await _first_look(run, adapter, project, detection)
+    run.redactor.learn(forms_of_url(probe.url) if probe.url is not None else ())
     url = _url(run, adapter, probe)
+    run.redactor.learn(forms_of_url(url))
     database = _engine(url)
     reached = await asyncio.to_thread(reach, run.doors, database, url)
     if not same_database(probe, reached.identity):
@@ -107,6 +111,12 @@ async def ask_trust(run: Run, adapter: Adapter, found: tuple[Project, ...]) -> N
     await asyncio.to_thread(run.trust.remember, run.project, files)
     run.trusted = True
     run.write(ev.Trusted(by="question", files=files), "person")
+
+
+def _written(found: tuple[Project, ...]) -> tuple[str, ...]:
+    """The secrets that stand in the tool's own files."""
+    words = [word for one in found for word in of_folders((one.tool_root, one.root))]
+    return tuple(forms((*words, *(word for path in {one.config for one in found} for word in of_file(path)))))
 
 
 def _url(run: Run, adapter: Adapter, probe: Probe) -> DatabaseUrl:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +20,6 @@ from diana_tools.backup import differences
 from diana_tools.databases import manifest
 from diana_tools.errors import ConnectionFailed, DianaError, LockHeld
 from diana_tools.executor import ended, still_runs
-from diana_tools.live import scrub
 from diana_tools.measured import Backup, ChangeResult, RecoveryResult
 from diana_tools.permit import Act
 from diana_tools.traffic import without_rows
@@ -144,8 +142,6 @@ async def _end_of(run: Run, left: Unfinished) -> tuple[ev.AnyEvent, ...]:
     if left.standing.change is not None:
         return await asyncio.to_thread(_taken_back, run, left)
     changed = ended(Path(started.log))
-    with suppress(OSError):
-        await asyncio.to_thread(scrub, Path(started.log) / migrating.LOG, bench.url)
     result, after = await migrating.judge(bench, plan, changed, before, table)
     done = ev.ChangeFinished(permit=started.permit, act=started.act, result=result)
     return (done,) if after is None else (done, ev.Measured(moment="after", state=after))

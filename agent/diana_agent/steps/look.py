@@ -9,8 +9,8 @@ from diana_agent.models.base import JsonValue
 from diana_agent.run import Outcome, Run
 from diana_agent.workflow import Standing
 from diana_tools.errors import ToolError
-from diana_tools.live import secrets_of
-from diana_tools.redaction import plain, redact
+from diana_tools.files import bounded_text, leads_out, repository
+from diana_tools.redaction import plain
 
 LONGEST_TEXT = 12_000
 
@@ -80,6 +80,8 @@ def analyze(run: Run) -> Outcome:
 async def read_migration(run: Run, migration: str) -> Outcome:
     """The text of one pending migration, cleaned and bounded; it is untrusted and only ever data.
 
+    A link that leads out of the repository is refused: it could name any file of the person's.
+
     Raises:
         ToolError: `version_unknown` for anything that is not in the plan (no path can be asked for).
     """
@@ -88,6 +90,15 @@ async def read_migration(run: Run, migration: str) -> Outcome:
     one = known.get(migration) or next((m for m in known.values() if migration and m.id.startswith(migration)), None)
     if one is None:
         raise ToolError("version_unknown", {"version": plain(migration, 80)})
-    text = await asyncio.to_thread((run.project / one.path).read_text, "utf-8", "replace")
-    secrets = secrets_of(run.bench.url) if run.bench is not None else ()
-    return Outcome("done", {"id": one.id, "path": one.path, "text": redact(plain(text, LONGEST_TEXT), secrets)})
+    text = await asyncio.to_thread(own_text, run, one.path)
+    if text is None:
+        return Outcome("refused", reason="migration_outside", fields=(("path", one.path),), exit_code=5)
+    return Outcome("done", {"id": one.id, "path": one.path, "text": text})
+
+
+def own_text(run: Run, path: str) -> str | None:
+    """The beginning of a project's file as it may be shown; None where it leads out of the repository."""
+    place = run.project / path
+    if leads_out(place, repository(run.project)):
+        return None
+    return run.redactor.text(bounded_text(place, 9 * LONGEST_TEXT), LONGEST_TEXT)

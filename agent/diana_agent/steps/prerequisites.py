@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Mapping
-from pathlib import Path
 
 from diana_agent.events import Prerequisite
 from diana_agent.run import Run
 from diana_agent.stores import usable_stores
-from diana_tools.command import ReadCommand
+from diana_tools import committed, own_programs
 from diana_tools.connect import Reached
 from diana_tools.domain import Level
 from diana_tools.errors import BackupError, ToolError
@@ -78,15 +77,11 @@ def _stores(run: Run, bench: Workbench) -> None:
 
 async def _committed(run: Run, folder: str) -> bool | None:
     """Whether the migration files are committed; None where git or a work tree is missing."""
-    git = shutil.which("git", path="/usr/bin:/bin:/usr/local/bin:/opt/homebrew/bin")
+    git = own_programs.find("git")
     if git is None or not any((path / ".git").exists() for path in (run.project, *run.project.parents)):
         return None
-    command = ReadCommand(
-        (git, "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "status", "--porcelain", "--", folder),
-        cwd=Path(run.project), timeout=20,
-    )  # fmt: skip
     try:
-        output = await run.doors.executor.query(command)
+        output = await run.doors.executor.query(committed.command(git, run.project, folder))
     except ToolError:
         return None
-    return None if output.exit_code else not output.stdout.strip()
+    return await asyncio.to_thread(committed.same, output, run.project, folder)

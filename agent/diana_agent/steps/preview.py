@@ -7,12 +7,11 @@ import asyncio
 from diana_agent import bodies
 from diana_agent.events import Previewed
 from diana_agent.run import Outcome, Run
+from diana_agent.steps.look import own_text
 from diana_tools.domain import Plan
 from diana_tools.errors import ToolError
-from diana_tools.live import secrets_of
 from diana_tools.measured import Preview
 from diana_tools.migrate import measure
-from diana_tools.redaction import plain, redact
 
 
 async def preview(run: Run) -> Outcome:
@@ -46,14 +45,10 @@ async def _shown(run: Run, plan: Plan) -> Preview:
     told = bench.adapter.parse_preview(await run.doors.executor.query(command))
     if not told.sql:
         return _texts(run, plan, told.why or "tool_has_none")
-    return Preview(told.kind, redact(plain(told.sql), secrets_of(bench.url)), told.why)
+    return Preview(told.kind, bench.redactor.text(told.sql), told.why)
 
 
 def _texts(run: Run, plan: Plan, why: str) -> Preview:
     """The migrations' own text, where there is no SQL to be had."""
-    secrets = secrets_of(run.need_bench().url)
-    parts = [
-        f"# {one.path}\n{redact(plain((run.project / one.path).read_text('utf-8', 'replace')), secrets)}"
-        for one in plan.pending
-    ]
+    parts = [f"# {one.path}\n{own_text(run, one.path) or run.catalogue.say('preview.outside')}" for one in plan.pending]
     return Preview("file_text", "\n\n".join(parts), why)

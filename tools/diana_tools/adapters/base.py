@@ -10,6 +10,7 @@ from typing import Protocol
 
 from diana_tools.command import Output, ReadCommand, WriteCommand
 from diana_tools.domain import DatabaseUrl, Detection, History, Migration
+from diana_tools.files import bounded_text
 from diana_tools.measured import CapturedStatement, Preview
 
 REPORT = "@@DIANA@@"
@@ -33,11 +34,7 @@ class Tree:
 
     def text(self, path: str, limit: int = 1_000_000) -> str:
         """At most `limit` bytes of a file as UTF-8 (undecodable bytes replaced); empty when it cannot be read."""
-        try:
-            with (self.root / path).open("rb") as handle:
-                return handle.read(limit).decode("utf-8", "replace")
-        except OSError:
-            return ""
+        return bounded_text(self.root / path, limit)
 
 
 @dataclass(frozen=True, slots=True)

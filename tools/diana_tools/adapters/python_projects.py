@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from diana_tools.files import bounded_text, repository
+
 OWN = Path(sys.executable)
 """Diana's own interpreter: the last candidate where the project has none and Diana happens to have the tool."""
 
@@ -18,11 +20,6 @@ _FOLDERS = (".venv", "venv", "env")
 _NAME = re.compile(r"[A-Z][A-Z0-9_]{1,62}[A-Z0-9]\Z")
 _MOST_FILES = 200
 _LARGEST = 1_000_000
-
-
-def repository(root: Path) -> Path:
-    """The nearest folder at or above `root` with a `.git`; `root` itself where there is none."""
-    return next((folder for folder in (root, *root.parents) if (folder / ".git").exists()), root)
 
 
 def interpreters(root: Path, tool_root: Path, environ: Mapping[str, str], module: str) -> tuple[Path, ...]:
@@ -93,7 +90,7 @@ def _modules(start: Path, folders: Sequence[Path]) -> Iterator[ast.Module]:
         path = waiting.pop(0)
         try:
             tree = ast.parse(_text(path))
-        except (SyntaxError, ValueError):
+        except (SyntaxError, ValueError, RecursionError, MemoryError):  # a file may be made to be too deep
             continue
         yield tree
         for name in _imported(tree):
@@ -126,11 +123,7 @@ def _files(name: str, folders: Sequence[Path]) -> Iterator[Path]:
 
 
 def _text(path: Path) -> str:
-    try:
-        with path.open("rb") as handle:
-            return handle.read(_LARGEST).decode("utf-8", "replace")
-    except OSError:
-        return ""
+    return bounded_text(path, _LARGEST)
 
 
 def _read_by(tree: ast.Module) -> Iterator[Variable]:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from diana_tools.errors import BackupError
-from diana_tools.redaction import plain, redact
+from diana_tools.redaction import bounded
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
@@ -77,4 +77,4 @@ def _of_the_sdk(error: Exception) -> str:
 
 
 def _refusal(store: str, location: str, code: str, error: BaseException) -> BackupError:
-    return BackupError(code, {"store": store, "location": location, "error": redact(plain(str(error), 300))})
+    return BackupError(code, {"store": store, "location": location, "error": bounded(str(error), 300)})

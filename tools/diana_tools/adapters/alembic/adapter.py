@@ -15,6 +15,7 @@ from diana_tools.adapters.python_projects import Variable
 from diana_tools.command import Output, ReadCommand, WriteCommand
 from diana_tools.domain import DatabaseUrl, Detection
 from diana_tools.errors import ToolError
+from diana_tools.files import bounded_text
 from diana_tools.measured import Preview
 from diana_tools.redaction import plain
 
@@ -23,6 +24,7 @@ _PROBE_S = 60.0
 _VERSION = re.compile(r"^alembic (\d+\.\d+\S*)", re.MULTILINE)
 _RUNNING = re.compile(r"Running (upgrade|downgrade) +([^>]*?) ?-> ?([^,\s]*)(?:, (.*))?$")
 _COPY = "alembic.ini"
+_LARGEST = 1_000_000
 
 
 class Alembic:
@@ -121,7 +123,7 @@ class Alembic:
         What a project's env.py holds in its own text is beyond both: then the marker is not seen.
         """
         original = project.config if project.config.suffix != ".toml" else project.tool_root / _COPY
-        text = original.read_text("utf-8", "replace") if original.is_file() else ""
+        text = _text(original)
         now, names = self._now(project)
         like = next(iter(ini.urls(text)), "")
         told = connection_variables.redirected(names, now, url, like)
@@ -225,7 +227,4 @@ def _harmless(name: str) -> bool:
 
 
 def _text(path: Path) -> str:
-    try:
-        return path.read_text("utf-8", "replace")
-    except OSError:
-        return ""
+    return bounded_text(path, _LARGEST)

@@ -11,7 +11,7 @@ from diana_tools.adapters.base import REPORT, Probe, Project, RehearsalOutput, S
 from diana_tools.command import Output
 from diana_tools.domain import DatabaseUrl, History, Migration
 from diana_tools.measured import CapturedStatement, Preview
-from diana_tools.redaction import plain, redact
+from diana_tools.redaction import bounded, plain
 
 _LAST_FRAME = re.compile(r'^\s*File "', re.MULTILINE)
 _CODES = (
@@ -125,7 +125,7 @@ def probe(project: Project, output: Output) -> Probe:
         told = _Probe.model_validate_json(lines[-1] if lines else "")
     except ValidationError:
         said = [line for line in (output.stderr or output.stdout).splitlines() if line.strip()]
-        words = redact(plain(said[-1] if said else f"exit {output.exit_code}", 300))
+        words = bounded(said[-1] if said else f"exit {output.exit_code}", 300)
         told = _Probe(error="probe_silent", words=words)
     migrations = {one.id: one.migration() for one in told.migrations}
     url = told.url or told.place
@@ -204,7 +204,7 @@ def _decisive(text: str) -> str:
     raised = next((line for line in after if line.strip() and not line[0].isspace()), "")
     told = next((line for line in reversed(text.splitlines()) if line.startswith("FAILED: ")), "")
     last = next((line for line in reversed(text.splitlines()) if line.strip()), "")
-    return redact(plain((raised or told or last).strip(), 500))
+    return bounded((raised or told or last).strip(), 500)
 
 
 def relative_to(config: Path, folder: Path) -> str:

@@ -18,7 +18,7 @@ from diana_tools.databases.postgresql.state import state
 from diana_tools.databases.postgresql.surroundings import surroundings
 from diana_tools.errors import BackupError, ConnectionFailed
 from diana_tools.measured import Backup, Schema, State, Surroundings
-from diana_tools.redaction import plain, redact
+from diana_tools.redaction import bounded
 from diana_tools.sessions import ReadSession
 
 _LONGEST_S = 24 * 3600.0
@@ -139,7 +139,7 @@ def said(output: Output, secrets: tuple[str, ...]) -> str:
     words = " ".join(dict.fromkeys(line.strip() for line in errors[:3]))
     if output.timed_out:
         words = f"timeout {words}".strip()
-    return redact(plain(words, 500), secrets) or f"exit {output.exit_code}"
+    return bounded(words, 500, secrets) or f"exit {output.exit_code}"
 
 
 def _measure(session: ReadSession, version_table: str) -> _Measured:
@@ -192,5 +192,5 @@ def _without_invalid(measured: State) -> tuple[State, bool]:
 
 
 def _warnings(output: Output, request: BackupRequest) -> tuple[str, ...]:
-    lines = (redact(plain(line.strip(), 200), (request.url.password,)) for line in output.stderr.splitlines())
+    lines = (bounded(line.strip(), 200, (request.url.password,)) for line in output.stderr.splitlines())
     return tuple(dict.fromkeys(line for line in lines if "warning" in line))[:10]

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import stat
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+from diana_tools import own_programs
 from diana_tools.domain import DatabaseUrl
 
 _FOLDERS = (
@@ -91,13 +90,10 @@ def candidates() -> Iterator[Path]:
 
 
 def _look(folder: Path, needed: tuple[str, ...]) -> Programs | None:
-    # A helper inside the project, or one that anybody could have put there, is never used (guard's design, 16).
-    if folder.is_relative_to(Path.cwd()) and not folder.is_relative_to(Path(sys.prefix)):
-        return None
     found: set[tuple[int, str, bool]] = set()
     for name in needed:
         path = folder / name
-        if not _safe(folder) or not _safe(path) or not os.access(path, os.X_OK):
+        if not own_programs.trusted(path) or not os.access(path, os.X_OK):
             return None
         found.add(_told(path, path.stat().st_mtime_ns))
     majors = {(major, version) for major, version, _ in found}
@@ -105,13 +101,6 @@ def _look(folder: Path, needed: tuple[str, ...]) -> Programs | None:
         return None
     major, version = majors.pop()
     return Programs(folder, major, version, major >= 16 and any(zstd for *_, zstd in found)) if major else None
-
-
-def _safe(path: Path) -> bool:
-    try:
-        return not path.stat().st_mode & stat.S_IWOTH
-    except OSError:
-        return False
 
 
 @cache
