@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from diana_agent.dispatch import verbs
 from diana_agent.models.ask import answer, migration_of
-from diana_agent.models.base import JsonValue
+from diana_agent.models.base import JsonValue, Model
 from diana_agent.run import JsonObject, Run
 from diana_agent.steps.look import facts, read_migration
+from diana_agent.talker import Talker
 
 
 async def answer_question(run: Run, question: str, model: str) -> JsonObject:
@@ -21,18 +22,18 @@ async def answer_question(run: Run, question: str, model: str) -> JsonObject:
         "facts": list[JsonValue](one.as_json() for one in found.facts), "unknown": found.unknown, "model": "embedded",
     }  # fmt: skip
     if model == "claude":
-        body |= await _by_claude(run, question)
+        talker = Talker(run)
+        await talker.change("claude")
+        body |= await _by_claude(run, talker.model, question) if talker.remote else {}
     return body
 
 
-async def _by_claude(run: Run, question: str) -> JsonObject:
+async def _by_claude(run: Run, model: Model, question: str) -> JsonObject:
     """The same question in one turn of the same conversation, with the looking verbs only."""
     from diana_agent.loop import Loop
-    from diana_agent.runtime import open_model
     from diana_agent.workflow import LOOKING
     from diana_prompts.system import system_prompt, verb_description
 
-    model = open_model(run, "claude")
     looking = tuple(verb for verb in verbs(verb_description) if verb.name in LOOKING)
     said: list[str] = []
     loop = Loop(run, model, system_prompt(run.settings.language, run.settings.skill), looking, lambda: False)

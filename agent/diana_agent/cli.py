@@ -35,9 +35,10 @@ _SETTINGS = (
     ("timeout", "SECONDS"), ("expected-db", "NAME"), ("user", "NAME"), ("language", "CODE"),
     ("document-language", "CODE"), ("level", "SKILL"), ("output", "FOLDER"), ("ticket", "ID"), ("reason", "TEXT"),
     ("target", "ALIAS"), ("to", "VERSION"), ("count", "N"), ("model", "KIND"), ("model-name", "NAME"),
+    ("model-sees", "WHAT"),
     ("interpreter", "PATH"), ("backup-folder", "FOLDER"),
 )  # fmt: skip
-_VERBS = ("chat", "demo", *_WALKS, "approve", "report", "config", "journal")
+_VERBS = ("chat", "demo", *_WALKS, "approve", "report", "config", "journal", "model")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -127,7 +128,7 @@ _HELP = {
     "rollback": "revert the last migration",
     "restore": "give back a backup's state", "approve": "approve a request at this terminal",
     "report": "the log of the last run", "config": "show every setting and where it came from",
-    "journal": "verify or show the record of a run",
+    "journal": "verify or show the record of a run", "model": "which model talks, what it may see, what was sent last",
 }  # fmt: skip
 
 
@@ -158,16 +159,23 @@ def _own(verb: str, one: argparse.ArgumentParser) -> None:
         one.add_argument("--approval", metavar="FILE", help="run what was approved")
     if verb == "approve":
         one.add_argument("request", metavar="FILE")
+    if verb == "demo":
+        one.add_argument("--folder", metavar="PATH", help="where to build it (default: a new temporary folder)")
+    _own_of_records(verb, one)
+
+
+def _own_of_records(verb: str, one: argparse.ArgumentParser) -> None:
     if verb == "config":
         one.add_argument("action", choices=("show",))
     if verb == "journal":
         one.add_argument("action", choices=("verify", "show", "export"))
         one.add_argument("run", nargs="?", default="", metavar="RUN")
         one.add_argument("--anchor", action="append", default=[], metavar="HEAD", help="a head kept elsewhere")
+    if verb == "model":
+        one.add_argument("--show-last", action="store_const", const="show-last", default="", dest="action",
+                         help="print exactly what was sent in the last request to a remote model")  # fmt: skip
     if verb == "report":
         one.add_argument("run", nargs="?", default="", metavar="RUN")
-    if verb == "demo":
-        one.add_argument("--folder", metavar="PATH", help="where to build it (default: a new temporary folder)")
 
 
 def _carry(options: argparse.Namespace) -> int:
@@ -245,7 +253,7 @@ def _path(options: argparse.Namespace, name: str) -> Path | None:
 def _headless(call: Call, options: argparse.Namespace) -> int:
     import asyncio
 
-    if options.verb in ("config", "journal", "report", "approve"):
+    if options.verb in ("config", "journal", "report", "approve", "model"):
         from diana_agent.records import records
 
         anchors = tuple(getattr(options, "anchor", ()))

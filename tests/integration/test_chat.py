@@ -22,7 +22,7 @@ def shop(tmp_path: Path) -> Callable[[str, str], Call]:
     """The demo's call on a fresh shop, for an environment and a model."""
 
     def made(environment: str, model: str) -> Call:
-        call = Call(Path.cwd(), {"environment": environment, "model": model}, os.environ)
+        call = Call(Path.cwd(), {"environment": environment, "model": model, "model_sees": "counts"}, os.environ)
         return demo_call(call, tmp_path, build(tmp_path), environment)
 
     return made

@@ -111,7 +111,7 @@ FIELDS: Mapping[str, Kind] = {
     **dict.fromkeys(
         ("path", "place", "folder", "file", "line", "config", "database", "tool", "tools", "tool_place", "version",
          "object", "migration", "environment", "backup", "id", "run", "store", "location", "scratch", "program",
-         "heads", "known", "expected", "actual", "found", "log", "kept", "table", "tables", "constraint"), _N),
+         "heads", "known", "expected", "actual", "found", "log", "kept", "table", "tables", "constraint", "fault"), _N),
     **dict.fromkeys(("count", "seconds", "timeout", "size", "free", "needed", "rows", "tries", "total"), _C),
 }  # fmt: skip
 """The fields of refusals and errors, which are filled into their sentences; a sentence has a gap for any other."""

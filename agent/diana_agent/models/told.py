@@ -21,7 +21,7 @@ _OPENED_BY = {
     Kind.NAME: "names", Kind.PROBLEM: "names", Kind.ERROR: "names", Kind.COUNT: "counts", Kind.STATEMENT: "statements",
     Kind.OUTPUT: "statements",
 }  # fmt: skip
-_CODE = re.compile(r"[A-Za-z0-9_.:+\- ]{0,80}")
+_CODE = re.compile(r"[A-Za-z0-9_.,:+\- ]{0,80}")
 _FIGURE = re.compile(r"[\w,.:+\- ]{0,120}")
 _NUMBERS = re.compile(r"(?::\d+)+\Z")
 _GAP = "…"

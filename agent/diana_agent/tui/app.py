@@ -185,6 +185,7 @@ class ChatApp(App[int]):
         talk, words = self.talk, self.words
         if talk is None:
             return
+        self.chat.status.tell("model", talk.model_name)
         if talk.changing:
             self.chat.status.doing(words("status.changing"), "changing")
         elif talk.busy or self._turns:

@@ -30,8 +30,9 @@ class StatusLine(Lines):
 
     def tell(self, fact: str, value: str) -> None:
         """Set a fact: `tool` or `model`."""
-        self._facts[fact] = clean(value, 60)
-        self.changed()
+        if self._facts.get(fact) != (told := clean(value, 60)):
+            self._facts[fact] = told
+            self.changed()
 
     def spend(self, count: int, cost: float | None) -> None:
         """Count tokens, and dollars where the price is known."""
