@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 from datetime import UTC, datetime
 from getpass import getuser
 from pathlib import Path
@@ -23,6 +22,7 @@ from diana_agent.runtime import read_only_executor, settings_of
 from diana_agent.sentences import refusal
 from diana_config.settings import Settings
 from diana_prompts.catalogue import Catalogue
+from diana_tools import own_programs
 from diana_tools.errors import SettingsError
 
 
@@ -70,8 +70,8 @@ def _by_machine(call: Call, drafted: Approval) -> Approval:
 
 
 async def _signed(call: Call, drafted: Approval, settings: Settings) -> Approval:
-    program = shutil.which("ssh-keygen", path="/usr/bin:/bin:/usr/local/bin")
+    program = own_programs.find("ssh-keygen")
     if program is None:
         raise SettingsError("approval_not_signed", {"error": "ssh-keygen"})
-    command = sign_command(drafted, Path(program), Path(settings.signing_key), call.environ)
+    command = sign_command(drafted, program, Path(settings.signing_key), call.environ)
     return ssh_sealed(drafted, await read_only_executor(call).query(command))

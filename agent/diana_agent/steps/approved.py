@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from dataclasses import dataclass, replace
 from datetime import datetime
 from getpass import getuser
@@ -23,6 +22,7 @@ from diana_agent.guard.rules import rules_of
 from diana_agent.run import Outcome, Run
 from diana_agent.stores import usable_stores
 from diana_agent.workflow import same_work
+from diana_tools import own_programs
 from diana_tools.domain import Level, Plan
 from diana_tools.measured import Grade
 from diana_tools.permit import Act
@@ -165,11 +165,11 @@ async def _judged(run: Run, plan: Plan, act: Act, path: Path, *, early: bool = F
 async def _verified(run: Run, approval: Approval) -> Seal:
     if approval.sealed == "hmac":
         return hmac_seal(approval, key(run.folders.state))
-    program, settings = shutil.which("ssh-keygen", path="/usr/bin:/bin:/usr/local/bin"), run.settings
+    program, settings = own_programs.find("ssh-keygen"), run.settings
     if program is None or not settings.signers:
         return Seal(approval.digest, "approval_signer_unknown")
     folder, revoked = run.folders.state / "verify", settings.revoked_signers
-    desk = Desk(Path(program), Path(settings.signers), folder, Path(revoked) if revoked else None)
+    desk = Desk(program, Path(settings.signers), folder, Path(revoked) if revoked else None)
     try:
         return ssh_seal(approval, [await run.doors.executor.query(one) for one in verify_commands(approval, desk)])
     finally:
