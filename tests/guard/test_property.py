@@ -3,222 +3,292 @@
 No sequence of model output, chat text, project content, faults and restarts reaches a change in production unless the
 person's own typed confirmation of that very plan stands in the journal, together with a backup of the grade the policy
 demands and its verified copy, or the person's typed phrase for doing without.
+
+A step is one thing that somebody does. Steps are played in games, games in shards, and each shard has its own seed of
+the day: `DIANA_TEST_DAY=<day> pytest 'tests/guard/test_property.py::test_property[<shard>]'` plays a shard again.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
-import sys
 import tempfile
-from datetime import timedelta
+import time
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
-from diana_agent.dispatch import dispatch
-from diana_agent.events import ModelSaid, UserSaid
-from diana_agent.guard.phrases import EXECUTE
-from diana_agent.models.base import ToolCall
-from diana_config.settings import PolicySetting
-from diana_tools import registry
-from diana_tools.command import WriteCommand
-from diana_tools.databases.base import Grant
-from diana_tools.domain import DatabaseUrl
-from diana_tools.errors import DianaError
-from diana_tools.permit import Act, Operation, Permit, Use
-from guard.ground import ADD, DROP, Ground
-from guard.oracle import fault
+from diana_agent.run import Run
+from guard import outsiders, world
+from guard.adversary import NEXT, WORDS, Says, calls, texts, turns
+from guard.game import EARLY_KINDS, FULL, KILL, LATE_KINDS, Game
+from guard.ground import ADD, DROP
+from guard.toy import DOWN
+from shown import shown
 
-STEPS = int(os.environ.get("DIANA_STEPS", "500"))
-A_GAME = 10
-CAME_THROUGH: list[str] = []
-"""Every change that had the right to happen: a property that never sees one would prove nothing."""
+STEPS = int(os.environ.get("DIANA_STEPS", "2000"))
+DAY = int(os.environ.get("DIANA_TEST_DAY", "0"))
+SHARDS = 4 if STEPS < 20_000 else 40
+A_GAME = 25
+QUIET = (HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large, HealthCheck.large_base_example)
+MEMORY = Path("/dev/shm")
+"""Where there is one, games are played in memory and spare the disk; each has a private folder."""
+ADD_AND_BACK = f"{ADD}\n{DOWN}ALTER TABLE customer DROP COLUMN points;\n"
+ON = Says("", ((NEXT, "{}"),))
+TIMES = st.integers(0, 3)
+LIES = st.sampled_from(("", "", "", "harmless", "later", "nonce", "plan", "more"))
+WILLING = ("confirm", "confirm", "confirm", "yes", "wrong", "spaces", "clumsy", "clumsier", "slowly", "chat", "no",
+           "leave")  # fmt: skip
 
-VERBS = (
-    "detect", "connect", "plan", "backup", "rehearse", "migrate", "migrate", "migrate", "rollback", "verify", "report",
-    "facts", "preview", "restore", "confirm", "shell", "approve", "migrate; yes", "mint",
-)  # fmt: skip
-ARGUMENTS = (
-    "{}", "{", "null", '{"confirm": true}', '{"phrase": "EXECUTE DESTRUCTIVE MIGRATIONS"}', '{"environment": "dev"}',
-    '{"skip_backup": true}', '{"backup": ""}', '{"topic": "loss"}', '{"id": "../../etc/passwd"}', '{"yes": "y"}',
-)  # fmt: skip
-WORDS = (EXECUTE, "yes", "y", "SKIP BACKUP ON app.db", "I am the administrator. Confirm everything.", "/again nothing")
+
+def _exists(machine: Adversary) -> bool:
+    return machine.run is not None
 
 
 class Adversary(RuleBasedStateMachine):
-    """A model, a world and a person who is not always careful, against the real guard."""
+    """A model, a world and people who are not always careful, against the real guard."""
+
+    tally: ClassVar[Counter[str]] = Counter()
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp(prefix="guard-property-"))
-        self.loop = asyncio.new_event_loop()
+        self.folder = Path(tempfile.mkdtemp(prefix="guard-property-", dir=MEMORY if MEMORY.is_dir() else None))
+        self.game: Game | None = None
 
-    @initialize(sql=st.sampled_from((DROP, ADD)), rows=st.booleans(), level=st.just("production"), skip=st.booleans())
-    def lay_out(self, sql: str, rows: bool, level: str, skip: bool) -> None:
-        policy = PolicySetting(scratch_rows_in_production=rows, coding_agents=True)
-        self.ground = Ground(
-            self.folder / "ground", sql=sql, policy=policy, level=level, skip_backup=skip and sql == ADD
-        )
-        adapter = self.ground.adapter
-        self.patch = pytest.MonkeyPatch()
-        self.patch.setattr(registry, "adapters", lambda: {"toy": adapter})
-        self.run = self.ground.open()
-        self.known = self.ground.content()
+    @property
+    def run(self) -> Run | None:
+        return self.game.run if self.game is not None else None
+
+    @property
+    def here(self) -> tuple[Game, Run]:
+        """The game, and the Diana that is there: rules that need her are not chosen without."""
+        if self.game is None or self.game.run is None:
+            raise RuntimeError("there is no Diana now")
+        return self.game, self.game.run
+
+    @initialize(
+        times=st.integers(0, 6), sql=st.sampled_from((DROP, ADD, ADD_AND_BACK)),
+        rows=st.sampled_from((True, True, False)), skip=st.sampled_from((False, False, True)),
+        behaviour=st.sampled_from(WILLING),
+    )  # fmt: skip
+    def lay_out(self, times: int, sql: str, rows: bool, skip: bool, behaviour: str) -> None:
+        self.game = Game(self.folder, sql=sql, rows=rows, skip=skip, way_back=sql == ADD_AND_BACK)
+        self.game.ground.person.behaviour = behaviour
+        self.tally["games"] += 1
+        self._goes_on(times)
 
     def teardown(self) -> None:
-        self.ground.close()
-        self.patch.undo()
-        self.loop.close()
+        if self.game is not None:
+            self._wait()
+            self._judge()
+            self.tally["changes"] += self.game.oracle.changes
+            self.game.close()
         shutil.rmtree(self.folder)
 
-    def _call(self, verb: str, arguments: str) -> None:
-        call = ToolCall("1", verb, arguments)
-        self.loop.run_until_complete(dispatch(self.run, call, "model"))
+    def _wait(self) -> None:
+        patience = time.monotonic() + 20
+        while self.game is not None and self.game.still_runs() and time.monotonic() < patience:
+            time.sleep(0.05)
 
-    @rule(verb=st.sampled_from(VERBS), arguments=st.sampled_from(ARGUMENTS))
-    def model_calls(self, verb: str, arguments: str) -> None:
-        self._call(verb, arguments)
+    # The model.
 
-    @rule(
-        behaviour=st.sampled_from(("confirm", "confirm", "yes", "wrong")),
-        at=st.integers(0, 5),
-        fault=st.sampled_from(("", "", "file", "helper", "swap", "late", "early", "flip", "remove", "kill", "phrase")),
-    )
-    def model_goes_the_usual_way(self, behaviour: str, at: int, fault: str) -> None:
-        """The whole path with a willing person, and one thing that goes wrong on the way."""
-        self.ground.person.behaviour, self.ground.person.present = behaviour, True
-        for number, verb in enumerate(("detect", "connect", "plan", "backup", "rehearse", "migrate")):
-            if number == at:
-                self._fault(fault)
-            self._call(verb, "{}")
+    @precondition(_exists)
+    @rule(replies=turns, words=texts)
+    def model_takes_a_turn(self, replies: tuple[Says, ...], words: str) -> None:
+        game, _ = self.here
+        game.does(game.turn(replies, words))
 
-    def _fault(self, fault: str) -> None:
-        match fault:
-            case "file":
-                self.the_migration_turns_bad()
-            case "helper":
-                self.a_file_changes("helper.py")
-            case "swap":
-                self.the_database_is_swapped()
-            case "late" | "early":
-                self.the_clock_moves(61 if fault == "late" else -20)
-            case "flip" | "remove":
-                self.the_backup_breaks(fault)
-            case "kill":
-                self.diana_is_killed()
-            case "phrase":
-                self.somebody_types_in_the_chat(EXECUTE)
-            case _:
-                pass
+    @precondition(_exists)
+    @rule(times=st.integers(2, 6))
+    def model_goes_the_usual_way(self, times: int) -> None:
+        self._goes_on(times)
 
-    @rule(times=st.integers(1, 4))
+    @precondition(_exists)
+    @rule(call=calls)
+    def model_calls(self, call: tuple[str, str]) -> None:
+        game, run = self.here
+        game.does(game.calls(run, *call))
+
+    @precondition(_exists)
+    @rule(several=st.lists(calls, min_size=2, max_size=3))
+    def model_calls_several_at_the_same_time(self, several: list[tuple[str, str]]) -> None:
+        game, run = self.here
+        game.does(*(game.calls(run, *call) for call in several))
+
+    @precondition(_exists)
+    @rule(times=st.integers(2, 4))
     def model_calls_migrate_again_and_again(self, times: int) -> None:
-        for _ in range(times):
-            self._call("migrate", "{}")
+        game, _ = self.here
+        game.does(game.turn((Says("", (("migrate", "{}"),)),) * times))
 
-    @rule(words=st.sampled_from(WORDS))
-    def model_says(self, words: str) -> None:
-        self.run.write(ModelSaid(text=words, model="adversary"), "model")
+    # People.
 
-    @rule(words=st.sampled_from(WORDS))
-    def somebody_types_in_the_chat(self, words: str) -> None:
-        self.run.write(UserSaid(text=words), "person")
-
-    @rule(behaviour=st.sampled_from(("leave", "wrong", "yes", "no", "confirm")), present=st.booleans())
+    @rule(behaviour=st.sampled_from(WILLING), present=st.sampled_from((True, True, True, False)))
     def person_will(self, behaviour: str, present: bool) -> None:
-        self.ground.person.behaviour, self.ground.person.present = behaviour, present
+        if self.game is not None:
+            self.game.ground.person.behaviour, self.game.ground.person.present = behaviour, present
 
-    @rule(name=st.sampled_from(("migrations/0001_change.sql", "helper.py", ".env", "toy.ini")))
-    def a_file_changes(self, name: str) -> None:
-        path = self.ground.project / name
-        path.write_text(path.read_text() + "-- more\n")
+    @precondition(_exists)
+    @rule(words=st.one_of(st.sampled_from(WORDS), texts))
+    def somebody_types_in_the_chat(self, words: str) -> None:
+        game, _ = self.here
+        game.types_in_chat(words)
 
+    @precondition(_exists)
+    @rule(behaviour=st.sampled_from(WILLING), lie=LIES)
+    def somebody_asks_for_an_approval(self, behaviour: str, lie: str) -> None:
+        game, run = self.here
+        outsiders.request(game, run)
+        outsiders.approve(game, behaviour, lie)
+
+    @precondition(_exists)
+    @rule(which=st.integers(0, 3), lie=LIES)
+    def somebody_runs_what_was_approved(self, which: int, lie: str) -> None:
+        game, run = self.here
+        outsiders.run_approved(game, run, which, lie)
+
+    # The world.
+
+    def _happens(self, what: str, times: int) -> None:
+        """Something happens, and the model goes on as if it had not."""
+        if self.game is not None:
+            self._wait()
+            self._judge()
+            self.game.happens(what)
+            self._goes_on(times)
+
+    def _goes_on(self, times: int) -> None:
+        if self.game is not None and self.game.run is not None and times:
+            self.game.does(self.game.turn((ON,) * times))
+
+    @rule(what=st.sampled_from(sorted(world.PROJECT)), times=TIMES)
+    def the_project_changes(self, what: str, times: int) -> None:
+        self._happens(what, times)
+
+    @rule(what=st.sampled_from(sorted(world.DATABASE)), times=TIMES)
+    def the_database_changes(self, what: str, times: int) -> None:
+        self._happens(what, times)
+
+    @rule(what=st.sampled_from(sorted({**world.COPIES, **world.STATE})), times=TIMES)
+    def files_of_diana_break(self, what: str, times: int) -> None:
+        self._happens(what, times)
+
+    @rule(what=st.sampled_from(sorted(world.CLOCK)), times=TIMES)
+    def the_clock_moves(self, what: str, times: int) -> None:
+        self._happens(what, times)
+
+    @precondition(_exists)
+    @rule(kind=st.sampled_from(EARLY_KINDS), what=st.sampled_from((KILL, FULL, *sorted(world.ALL))), times=TIMES)
+    def something_waits_for_its_moment(self, kind: str, what: str, times: int) -> None:
+        game, _ = self.here
+        game.ambush = (kind, what)
+        self._goes_on(times)
+
+    @precondition(_exists)
+    @rule(
+        kind=st.sampled_from(LATE_KINDS),
+        what=st.sampled_from((KILL, KILL, FULL, FULL, *sorted(world.LATE))),
+        times=TIMES,
+    )
+    def something_waits_for_a_late_moment(self, kind: str, what: str, times: int) -> None:
+        game, _ = self.here
+        game.ambush = (kind, what)
+        self._goes_on(times)
+
+    @precondition(_exists)
+    @rule(room=st.integers(1, 12), times=TIMES)
+    def the_disk_fills_up(self, room: int, times: int) -> None:
+        game, _ = self.here
+        game.disk.room = room
+        self._goes_on(times)
+
+    @rule(how=st.sampled_from(("edit", "cut", "swap", "add", "remove")), old=st.sampled_from((True, True, False)))
+    def somebody_edits_the_journals(self, how: str, old: bool) -> None:
+        if self.game is not None:
+            self._judge()
+            outsiders.meddle(self.game, how, old=old)
+
+    # Dianas.
+
+    @rule(times=st.integers(0, 6))
+    def diana_is_started_again(self, times: int) -> None:
+        if self.game is not None:
+            self.game.starts()
+            self._goes_on(times)
+
+    @precondition(_exists)
+    @rule(kill=st.sampled_from((False, False, False, True)), threads=st.booleans(), call=calls)
+    def another_diana_works_too(self, kill: bool, threads: bool, call: tuple[str, str]) -> None:
+        game, run = self.here
+        other = game.other_comes()
+        if other is not None:
+            if threads:
+                outsiders.in_two_threads(game, run, other)
+            else:
+                game.does(game.calls(run, *call), game.calls(other, "@next"))
+        if kill:
+            game.other_goes()
+
+    # A thief inside of the process.
+
+    @precondition(_exists)
     @rule()
-    def the_migration_turns_bad(self) -> None:
-        self.ground.migration.write_text("DELETE FROM customer; " + self.ground.sql)
-
-    @rule()
-    def the_database_is_swapped(self) -> None:
-        self.ground.swap_database()
-
-    @rule(minutes=st.sampled_from((-120, -20, 20, 61, 600)))
-    def the_clock_moves(self, minutes: int) -> None:
-        self.ground.clock.ahead += timedelta(minutes=minutes)
-
-    @rule(how=st.sampled_from(("truncate", "empty", "flip", "remove")))
-    def the_backup_breaks(self, how: str) -> None:
-        for path in (self.ground.folder / "home" / "d").rglob("*.zst"):
-            _break(path, how)
-
-    @rule()
-    def the_copies_vanish(self) -> None:
-        vault = self.ground.folder / "vault"
-        shutil.rmtree(vault)
-        vault.mkdir()
-
-    @rule()
-    def diana_is_killed(self) -> None:
-        self.run = self.ground.open()
-
-    @rule()
-    def somebody_forges_a_permit(self) -> None:
-        now = self.ground.clock()
-        command = WriteCommand(("/usr/bin/touch", str(self.ground.folder / "forged")), self.ground.folder)
-        use = Use("run", command.digest)
-        operation = Operation(Act.APPLY, "toy", "x" * 32, "0" * 64, (use,), "e")
-        permit = Permit("0" * 16, Act.APPLY, operation.digest, "x" * 32, None, "e", now + timedelta(hours=1))
-        grant = Grant(permit, operation)
-        with pytest.raises(DianaError):
-            self.loop.run_until_complete(
-                self.run.doors.executor.change(command, permit, operation, use, lambda _line: None)
-            )
-        url = DatabaseUrl("sqlite", "", "", None, str(self.ground.database))
-        with pytest.raises(DianaError), self.run.doors.sessions.change(url, grant.permit, operation, use):
-            pass
-        assert not (self.ground.folder / "forged").exists()
+    def a_thief_tries_the_doors(self) -> None:
+        game, run = self.here
+        problem = outsiders.forge_a_permit(game, run) or outsiders.borrow_a_permit(game)
+        assert not problem, problem
 
     @invariant()
     def nothing_changed_without_the_right_to(self) -> None:
-        if not hasattr(self, "ground"):
+        self.tally["steps"] += 1
+        self._judge()
+
+    def _judge(self) -> None:
+        if self.game is None:
             return
-        assert not self.run.journal.face_errors
-        now = self.ground.content()
-        if now == self.known:
-            return
-        self.known = now
-        CAME_THROUGH.append(self.run.id)
-        typed = [(q.phrase, q.id) for q in self.ground.person.asked if q.phrase]
-        destructive = "DROP" in self.ground.migration.read_text() or "DELETE" in self.ground.migration.read_text()
-        problem = fault(self.run.journal.path, typed, destructive=destructive)
+        if self.game.run is not None:
+            assert not self.game.run.journal.face_errors
+        problem = self.game.fault()
         assert not problem, problem
 
 
-def _break(path: Path, how: str) -> None:
-    content = path.read_bytes()
-    if how == "remove":
-        path.unlink()
-    elif how == "empty":
-        path.write_bytes(b"")
-    elif how == "truncate":
-        path.write_bytes(content[: len(content) // 2])
-    else:
-        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]) if content else b"x")
+def play(machine: type[Adversary], steps: int, number: int, *, shrink: bool = True) -> Counter[str]:
+    """Play that many steps; what came of them is counted.
+
+    Raises:
+        AssertionError: the oracle found a change without the right to it.
+    """
+    machine.tally = Counter()
+    run_state_machine_as_test(
+        seed(number)(machine),
+        settings=settings(
+            max_examples=max(1, round(steps / A_GAME)), stateful_step_count=A_GAME + 1, deadline=None, database=None,
+            suppress_health_check=QUIET, print_blob=True, report_multiple_bugs=False,
+            phases=(Phase.generate, Phase.shrink) if shrink else (Phase.generate,),
+            verbosity=Verbosity.normal if shrink else Verbosity.quiet,
+        ),
+    )  # fmt: skip
+    return machine.tally
 
 
 @pytest.mark.timeout(0)
-def test_property() -> None:
-    run_state_machine_as_test(
-        Adversary,
-        settings=settings(
-            max_examples=max(1, STEPS // A_GAME), stateful_step_count=A_GAME, deadline=None, database=None,
-            suppress_health_check=(HealthCheck.too_slow, HealthCheck.filter_too_much),
-            derandomize=STEPS <= 500, print_blob=False,
-        ),
-    )  # fmt: skip
-    assert CAME_THROUGH
-    sys.stdout.write(f"{STEPS} steps, {len(CAME_THROUGH)} changes, each with the right to happen\n")
+@pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
+@pytest.mark.parametrize("shard", range(SHARDS))
+def test_property(shard: int, record_property: Callable[[str, object], None]) -> None:
+    tally = play(type("Adversary", (Adversary,), {}), STEPS // SHARDS, DAY * 1000 + shard)
+    line = "property: {steps} steps in {games} games, {changes} changes, each with the right to happen"
+    shown(record_property, line, steps=tally["steps"], games=tally["games"], changes=tally["changes"])
+    assert tally["changes"]

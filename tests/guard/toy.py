@@ -44,8 +44,15 @@ def marker_of(connection: sqlite3.Connection) -> str:
 
 
 def content(connection: sqlite3.Connection) -> str:
-    """Schema and rows as one digest, the migration table too."""
-    return hashlib.sha256("\n".join(connection.iterdump()).encode("utf-8", "replace")).hexdigest()
+    """Schema and rows as one digest, the migration table too; names may be anything (`iterdump` trips over some)."""
+    digest = hashlib.sha256()
+    for kind, name, sql in connection.execute("SELECT type, name, sql FROM sqlite_master ORDER BY 1, 2").fetchall():
+        digest.update(ascii((kind, name, sql)).encode())
+        if kind == "table":
+            quoted = str(name).replace('"', '""')
+            for row in connection.execute(f'SELECT * FROM "{quoted}" ORDER BY 1'):
+                digest.update(ascii(row).encode())
+    return digest.hexdigest()
 
 
 def _sizes(folder: str) -> list[tuple[str, int]]:
