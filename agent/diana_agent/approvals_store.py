@@ -13,9 +13,9 @@ from diana_tools.errors import BackupError, PermitRefused
 from diana_tools.stores.base import Store
 
 
-def mark_name(approval: Approval) -> str:
-    """The mark's file name beside the backups."""
-    return f"approval-{approval.nonce}.used.json"
+def mark_of(nonce: str) -> str:
+    """The file name, beside the backups, of the mark that an approval was used."""
+    return f"approval-{nonce}.used.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class MarkedThere:
         if self.store is None:
             return False
         try:
-            return self.store.read(mark_name(self.approval)) is not None
+            return self.store.read(mark_of(self.approval.nonce)) is not None
         except BackupError as error:
             raise self._unreachable(error) from None
 
@@ -49,7 +49,7 @@ class MarkedThere:
                 "at": now.isoformat(), "mine": secrets.token_hex(16)}  # fmt: skip
         text = json.dumps(mark, indent=1).encode() + b"\n"
         try:
-            there = self.store.keep_once(mark_name(self.approval), text)
+            there = self.store.keep_once(mark_of(self.approval.nonce), text)
         except BackupError as error:
             raise self._unreachable(error) from None
         return "" if there == text else "approval_replayed"

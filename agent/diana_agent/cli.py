@@ -16,6 +16,7 @@ from diana_prompts.catalogue import Catalogue
 
 if TYPE_CHECKING:
     from diana_agent.call import Call
+    from diana_agent.journals import JournalWords
 
 _WALKS = (
     "detect",
@@ -104,6 +105,9 @@ def _read(words: list[str]) -> argparse.Namespace:
     if not left:
         return options
     flag = next((word for word in left if word.startswith("-")), "")
+    if not flag and len(left) == 1 and getattr(options, "run", None) == "":
+        options.run = left[0]  # argparse takes an optional word only right behind its verb
+        return options
     if not flag:
         raise SettingsError("usage", {"error": f"unrecognized: {left[0][:80]}", "prog": parser.prog})
     said = flag.lstrip("-").partition("=")[0][:40]
@@ -171,6 +175,9 @@ def _own_of_records(verb: str, one: argparse.ArgumentParser) -> None:
         one.add_argument("action", choices=("verify", "show", "export"))
         one.add_argument("run", nargs="?", default="", metavar="RUN")
         one.add_argument("--anchor", action="append", default=[], metavar="HEAD", help="a head kept elsewhere")
+        one.add_argument("--all", action="store_true", help="verify every run (RUN: the database whose runs)")
+        one.add_argument("--kind", action="append", default=[], metavar="KIND", help="only events of this kind")
+        one.add_argument("--since", default="", metavar="TIME", help="only events from then on (ISO 8601, UTC)")
     if verb == "model":
         one.add_argument("--show-last", action="store_const", const="show-last", default="", dest="action",
                          help="print exactly what was sent in the last request to a remote model")  # fmt: skip
@@ -256,9 +263,7 @@ def _headless(call: Call, options: argparse.Namespace) -> int:
     if options.verb in ("config", "journal", "report", "approve", "model"):
         from diana_agent.records import records
 
-        anchors = tuple(getattr(options, "anchor", ()))
-        action = getattr(options, "action", "")
-        return records(call, options.verb, action, _words(options), anchors, as_json=_json(options))
+        return records(call, options.verb, getattr(options, "action", ""), _words(options), as_json=_json(options))
     from diana_agent.headless import Asked, headless
     from diana_agent.plain_person import open_person
 
@@ -272,8 +277,13 @@ def _headless(call: Call, options: argparse.Namespace) -> int:
         return 130
 
 
-def _words(options: argparse.Namespace) -> str:
-    return str(getattr(options, "run", "") or getattr(options, "request", ""))
+def _words(options: argparse.Namespace) -> JournalWords:
+    from diana_agent.journals import JournalWords
+
+    return JournalWords(
+        str(getattr(options, "run", "") or getattr(options, "request", "")), tuple(getattr(options, "anchor", ())),
+        getattr(options, "all", False), tuple(getattr(options, "kind", ())), getattr(options, "since", ""),
+    )  # fmt: skip
 
 
 def _json(options: argparse.Namespace) -> bool:

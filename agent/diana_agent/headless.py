@@ -16,6 +16,7 @@ from diana_agent.call import Call
 from diana_agent.closing import close_run, unrecorded
 from diana_agent.dispatch import dispatch, halted, sentence
 from diana_agent.events import EVENTS, AnyEvent, Planned
+from diana_agent.heads import keep_head
 from diana_agent.journal import Entry
 from diana_agent.leaving import on_leaving
 from diana_agent.models.base import JsonValue, ToolCall
@@ -121,6 +122,7 @@ def _cancelled(run: Run) -> None:
     """Ctrl-C ends Diana, never a change: its supervisor sees it through, and the next call says what came of it."""
     if run.standing.in_flight is not None:
         tell(run.catalogue.say("cancelled.in_flight"))
+        keep_head(run.folders.state, run.id, run.journal)
         run.journal.close()
         return
     tell(run.catalogue.say("cancelled.nothing"))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from diana_agent.journal import whole_part
+from diana_agent.journal import GENESIS, whole_part
 from diana_agent.report_story import status_of, tell
 from diana_tools.errors import ConnectionFailed, DianaError
 from diana_tools.sessions import own_file
@@ -111,12 +111,27 @@ def runs(folder: Path, wanted: Wanted | None = None, limit: int = 50) -> tuple[R
         return tuple(_row(found) for found in connection.execute(query).mappings())
 
 
+def known_head(folder: Path, run: str) -> str:
+    """The head that a run's journal had when the index last read it, without reading it again; empty when unknown.
+
+    Raises:
+        DianaError: `index_unwritable`.
+    """
+    from sqlalchemy import select
+
+    table = _table()
+    with _opened(folder) as connection:
+        row = connection.execute(select(table.c.head).where(table.c.run == run)).first()
+    return str(row.head) if row is not None else ""
+
+
 def _bring_up(connection: Connection, folder: Path) -> int:
     """Read what is new or has changed, forget what is gone; returns how many runs there are."""
     from sqlalchemy import select
 
     table = _table()
-    known = {row.run: (row.size, row.changed) for row in connection.execute(select(table))}
+    rows = connection.execute(select(table)).all()
+    known, heads = {row.run: (row.size, row.changed) for row in rows}, {row.run: str(row.head) for row in rows}
     found: dict[str, tuple[int, int]] = {}
     for path in folder.glob("*.jsonl"):
         with suppress(OSError):
@@ -128,17 +143,24 @@ def _bring_up(connection: Connection, folder: Path) -> int:
     for run, (size, changed) in found.items():
         if known.get(run) != (size, changed):
             connection.execute(table.delete().where(table.c.run == run))
-            values = _values(_read(folder / f"{run}.jsonl")) | {"size": size, "changed": changed}
+            fresh = _read(folder / f"{run}.jsonl", heads.get(run, ""))
+            values = _values(fresh) | {"size": size, "changed": changed}
             connection.execute(table.insert().values(values))
     return len(found)
 
 
-def _read(path: Path) -> RunRow:
-    """What one journal says, up to where it is whole."""
+def _read(path: Path, before: str = "") -> RunRow:
+    """What one journal says, up to where it is whole.
+
+    The head that it had `before` must still stand in it: else its end was cut off or all of it written anew, and the
+    index keeps the head that tells so.
+    """
     try:
         report, entries = whole_part(path)
     except DianaError as error:
         return RunRow(path.stem, problem=error.code)
+    if before not in ("", GENESIS, *(entry.hash for entry in entries)):
+        report = replace(report, head=before, problem=report.problem or "journal_cut")
     story = tell(entries)
     run, where, place, ended = story.run, story.environment, story.address, story.ended
     chosen = story.detected.chosen if story.detected else None

@@ -59,6 +59,12 @@ def _event_text(event: AnyEvent) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
+def _line(seq: int, at: str, actor: str, prev: str, head: str, event: str) -> bytes:
+    """The one way to write an entry: whatever differs from it by a byte was not written by a journal."""
+    start = json.dumps({"seq": seq, "at": at, "actor": actor, "prev": prev, "hash": head}, ensure_ascii=False)
+    return f'{start[:-1]}, "event": {event}}}'.encode()
+
+
 class Journal:
     """The journal of one run; the process that opened it is its only writer.
 
@@ -145,12 +151,7 @@ class Journal:
                 seq=seq, at=at, actor=actor, event=shown, prev=self.head,
                 hash=_hash(self.head, seq, stamp, actor, text),
             )  # fmt: skip
-            line = json.dumps(
-                {"seq": seq, "at": stamp, "actor": actor, "prev": self.head, "hash": entry.hash,
-                 "event": json.loads(text)},
-                ensure_ascii=False,
-            )  # fmt: skip
-            self._write(line.encode() + b"\n")
+            self._write(_line(seq, stamp, actor, self.head, entry.hash, text) + b"\n")
             self.entries.append(entry)
             self._events.append(event)
             sinks = tuple(self._sinks)
@@ -316,8 +317,9 @@ def _entry(line: bytes, number: int, prev: str) -> tuple[Entry | None, str]:
         entry = Entry.model_validate(raw)
         text = json.dumps(raw["event"], sort_keys=True, ensure_ascii=False)
         good = _hash(prev, number, str(raw["at"]), entry.actor, text)
+        written = _line(number, str(raw["at"]), entry.actor, prev, good, text)
     except (ValueError, KeyError, TypeError, RecursionError):
         return None, "journal_unreadable"
-    if entry.seq != number or entry.prev != prev or entry.hash != good:
+    if entry.seq != number or entry.prev != prev or entry.hash != good or line != written:
         return None, "journal_broken"
     return entry, ""

@@ -1,4 +1,4 @@
-"""The headless verbs that touch no project: settings, the model, a journal or its log shown, verified or exported."""
+"""The headless verbs that touch no project: settings, the model, a journal or its log; a request approved."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from pathlib import Path
 from diana_agent import exits
 from diana_agent.call import Call
 from diana_agent.headless import print_line, tell
-from diana_agent.journal import Entry, read, verify
+from diana_agent.journal import read
+from diana_agent.journals import JournalWords, journal, path_of
 from diana_agent.models.base import JsonObject, JsonValue
 from diana_agent.models.claude import DEFAULT_MODEL
 from diana_agent.models.last_request import LastRequest, Sent
 from diana_agent.report import document, render
 from diana_agent.runtime import model_kind, settings_of
-from diana_agent.seeing import NOTHING, seen, words
-from diana_agent.sentences import lines_of, refusal
+from diana_agent.seeing import NOTHING, seen
+from diana_agent.seeing import words as seeing_words
 from diana_config.show import rows
 from diana_prompts.catalogue import Catalogue
-from diana_tools.errors import SettingsError
 
 
-def records(call: Call, verb: str, action: str, words: str, anchors: tuple[str, ...] = (), *, as_json: bool) -> int:
-    """Carry one of these verbs out and return the exit code.
+def records(call: Call, verb: str, action: str, words: JournalWords, *, as_json: bool) -> int:
+    """Carry one of these verbs out and return the exit code; `words.run` is the request of `approve`.
 
     Raises:
         SettingsError: settings that cannot be used, or no such run.
@@ -35,19 +35,14 @@ def records(call: Call, verb: str, action: str, words: str, anchors: tuple[str, 
     if verb == "approve":
         from diana_agent.approving import approve
 
-        return approve(call, Path(words))
+        return approve(call, Path(words.run))
+    if verb == "journal":
+        return journal(call, action, words, as_json=as_json)
     settings = settings_of(call)
-    path = _journal(call.folders.state / "runs", words)
     catalogue = Catalogue(settings.document_language)
-    if verb == "report":
-        entries = list(read(path))
-        print_line(
-            json.dumps(document(entries, catalogue), ensure_ascii=False) if as_json else render(entries, catalogue)
-        )
-        return exits.DONE
-    if action == "verify":
-        return _verify(path, Catalogue(settings.language), anchors, as_json=as_json)
-    return _show(path, Catalogue(settings.language), raw=as_json or action == "export")
+    entries = list(read(path_of(call.folders, words.run)))
+    print_line(json.dumps(document(entries, catalogue), ensure_ascii=False) if as_json else render(entries, catalogue))
+    return exits.DONE
 
 
 def _config(call: Call, *, as_json: bool) -> int:
@@ -87,7 +82,7 @@ def model(call: Call, *, last: bool, as_json: bool) -> int:
             "source": may.source, "exit": exits.DONE,
         }, ensure_ascii=False))  # fmt: skip
     elif remote:
-        what = words(may.sees, catalogue)
+        what = seeing_words(may.sees, catalogue)
         print_line(catalogue.say("seeing.now", name=name, host=may.host, what=what, source=may.source))
     elif kind != "embedded":
         print_line(catalogue.say("seeing.nothing", host=may.host, source=may.source))
@@ -114,40 +109,3 @@ def _last(sent: Sent | None, catalogue: Catalogue, *, as_json: bool) -> int:
             print_line(f"{name}: {value}")
         print_line(f"\n{sent.shown}")
     return exits.DONE
-
-
-def _journal(folder: Path, run: str) -> Path:
-    """The journal of a run by its id, or the newest one; nothing but a name is taken, never a path."""
-    found = sorted(folder.glob("*.jsonl"), reverse=True)
-    chosen = [path for path in found if not run or path.stem == run]
-    if not chosen:
-        raise SettingsError("no_such_run", {"run": run[:80] or "-", "folder": str(folder)})
-    return chosen[0]
-
-
-def _verify(path: Path, catalogue: Catalogue, anchors: tuple[str, ...], *, as_json: bool) -> int:
-    found = verify(path, anchors)
-    if as_json:
-        print_line(json.dumps({
-            "schema": "diana.journal/1", "run": path.stem, "entries": found.entries, "head": found.head,
-            "problem": found.problem, "line": found.line, "anchors": found.anchors,
-        }))  # fmt: skip
-    elif found.problem:
-        print_line(refusal(found.problem, {"path": str(path), "line": str(found.line), "error": ""}, catalogue))
-    else:
-        print_line(catalogue.say("journal.good", entries=found.entries, head=found.head, anchors=found.anchors))
-    return exits.VERIFICATION if found.problem else exits.DONE
-
-
-def _show(path: Path, catalogue: Catalogue, *, raw: bool) -> int:
-    if raw:
-        print_line(path.read_text("utf-8").rstrip("\n"))
-        return exits.DONE
-    for entry in read(path):
-        for line in lines_of(entry.event, catalogue) or (_bare(entry),):
-            print_line(f"{entry.at:%H:%M:%S} {entry.actor:<7} {line}")
-    return exits.DONE
-
-
-def _bare(entry: Entry) -> str:
-    return f"({entry.event.kind})"

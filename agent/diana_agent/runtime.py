@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from diana_agent.call import Call
 from diana_agent.events import RunEnded, RunStarted
 from diana_agent.guard.guard import Guard
+from diana_agent.heads import keep_head
 from diana_agent.journal import Journal
 from diana_agent.masking import DiscreetPerson
 from diana_agent.models.base import Model, Prices
@@ -133,8 +134,9 @@ def read_only_executor(call: Call) -> Executor:
 
 
 def end_run(run: Run, outcome: str, exit_code: int) -> None:
-    """Close the record; nothing of this run can be redeemed afterwards."""
+    """Close the record and keep its head elsewhere; nothing of this run can be redeemed afterwards."""
     run.write(RunEnded(outcome=outcome, exit_code=exit_code))
+    keep_head(run.folders.state, run.id, run.journal)
     run.journal.close()
 
 

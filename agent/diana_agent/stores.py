@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from diana_agent.run import Run
+from diana_config.settings import Settings
 from diana_tools import registry
 from diana_tools.domain import Address
 from diana_tools.errors import SettingsError
@@ -15,9 +16,18 @@ def usable_stores(run: Run, address: Address) -> tuple[Store, ...]:
     Raises:
         SettingsError: `store_kind_unknown`, or what the store says of its own settings.
     """
+    return stores_for(run.settings, address)
+
+
+def stores_for(settings: Settings, address: Address) -> tuple[Store, ...]:
+    """The same for settings without a run.
+
+    Raises:
+        SettingsError: as `usable_stores`.
+    """
     places = {"", address.database, address.name, address.place, f"{address.host}/{address.name}"}
     opened: list[Store] = []
-    for setting in run.settings.stores:
+    for setting in settings.stores:
         if setting.only in places:
             opener = registry.stores().get(setting.kind)
             if opener is None:

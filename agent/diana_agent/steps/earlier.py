@@ -9,6 +9,7 @@ from pathlib import Path
 
 from diana_agent import bodies
 from diana_agent import events as ev
+from diana_agent.heads import keep_head
 from diana_agent.journal import Journal, whole_part
 from diana_agent.lock import run_lock
 from diana_agent.models.base import JsonValue
@@ -128,6 +129,7 @@ async def reconcile(run: Run) -> tuple[str, Standing] | None:
         try:
             for event in found:
                 journal.append(event, "tool")
+            keep_head(run.folders.state, left.path.stem, journal)
             return left.path.stem, fold(journal.events())
         finally:
             journal.close()

@@ -1,0 +1,183 @@
+"""Anchors: the heads of a journal that were kept elsewhere, gathered from wherever they may be.
+
+The chain finds edits, removals and swaps; that its end was cut off, or all of it written anew, only an anchor finds.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from diana_agent import events as ev
+from diana_agent.approvals_store import mark_of
+from diana_agent.heads import HEADS_FILE, kept_heads
+from diana_agent.index import INDEX_FILE, known_head
+from diana_agent.journal import GENESIS, Entry
+from diana_config.folders import Folders
+from diana_config.settings import Settings
+from diana_tools.databases import manifest
+from diana_tools.errors import DianaError
+from diana_tools.measured import Backup
+
+Source = Literal["log", "manifest", "store", "heads", "index", "given"]
+Verdict = Literal["agrees", "disagrees", "unreadable"]
+
+_IN_LOG = re.compile(r"diana journal verify (\S+) --anchor ([0-9a-f]{64})")
+_HEAD = re.compile(r"[0-9a-f]{64}")
+_MOST_LOGS = 500
+_LARGEST_LOG = 8 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A head kept elsewhere: where, and what it says; `problem` is why it could not be read, and then there is none."""
+
+    source: Source
+    place: str
+    head: str = ""
+    problem: str = ""
+
+    def verdict(self, known: frozenset[str]) -> Verdict:
+        """Whether it still stands in the journal; `known` are the hashes of its good entries."""
+        if self.problem:
+            return "unreadable"
+        return "agrees" if self.head in known else "disagrees"
+
+
+def hashes(entries: Iterable[Entry]) -> frozenset[str]:
+    """What an anchor may name: every entry, and the beginning."""
+    return frozenset({GENESIS, *(entry.hash for entry in entries)})
+
+
+def gather(
+    run: str, entries: Sequence[Entry], settings: Settings, folders: Folders, *, stores: bool = True
+) -> tuple[Anchor, ...]:
+    """Every anchor of a run that can be found; with `stores` those in the person's stores are fetched as well."""
+    events = [entry.event for entry in entries]
+    made = _backups(run, events, settings, folders)
+    found = [*_logs(run, events, settings, folders), *(anchor for anchor, _ in made)]
+    if stores:
+        found += _in_stores([backup for _, backup in made if backup is not None], events, settings)
+    found += _heads(run, folders.state)
+    found += _index(run, folders.state / "runs")
+    return tuple(dict.fromkeys(found))
+
+
+def given(heads: Iterable[str]) -> tuple[Anchor, ...]:
+    """The anchors of the command line; what is no head cannot be read."""
+    return tuple(
+        Anchor("given", "--anchor", head) if _HEAD.fullmatch(head) else Anchor("given", "--anchor", problem="no_head")
+        for head in heads
+    )
+
+
+def _logs(run: str, events: Sequence[ev.AnyEvent], settings: Settings, folders: Folders) -> Iterator[Anchor]:
+    """Migration logs: those the journal names, and those in the folders where they are written."""
+    named = [Path(event.path) for event in events if isinstance(event, ev.Reported)]
+    places = [folders.state / "logs", *([Path(settings.output_folder)] if settings.output_folder else [])]
+    near = sorted((path for place in places for path in place.glob("*.md")), reverse=True)[:_MOST_LOGS]
+    for path in dict.fromkeys((*named, *near)):
+        try:
+            with path.open("rb") as handle:
+                text = handle.read(_LARGEST_LOG).decode("utf-8", "replace")
+        except OSError as error:
+            if path in named:
+                yield Anchor("log", str(path), problem=error.strerror or "")
+            continue
+        heads = [head for name, head in _IN_LOG.findall(text) if name == run]
+        if path in named and not heads:
+            yield Anchor("log", str(path), problem="no_head")
+        yield from (Anchor("log", str(path), head) for head in heads)
+
+
+def _backups(
+    run: str, events: Sequence[ev.AnyEvent], settings: Settings, folders: Folders
+) -> list[tuple[Anchor, Backup | None]]:
+    """Manifests of the run's backups, by the journal and by looking where backups are."""
+    made = [event.backup for event in events if isinstance(event, ev.BackedUp)]
+    base = Path(settings.backup_folder) if settings.backup_folder else folders.data / "backups"
+    near = [path for pattern in ("backup-*.json", "*/backup-*.json") for path in sorted(base.glob(pattern))]
+    found: list[tuple[Anchor, Backup | None]] = []
+    for path in dict.fromkeys((*(Path(one.manifest) for one in made), *near)):
+        mine = next((one for one in made if one.manifest == str(path)), None)
+        try:
+            if mine is None and run.encode() not in path.read_bytes():
+                continue
+            there = manifest.read(path)
+        except (OSError, DianaError) as error:
+            words = error.code if isinstance(error, DianaError) else error.strerror or ""
+            found.append((Anchor("manifest", str(path), problem=words), mine))
+            continue
+        if there.batch == run and there.journal:
+            found.append((Anchor("manifest", str(path), there.journal), there))
+    return found
+
+
+def _in_stores(made: Sequence[Backup], events: Sequence[ev.AnyEvent], settings: Settings) -> Iterator[Anchor]:
+    """Copies of the manifests, and the mark of a used approval, in each store that the backup may be in."""
+    from diana_agent.stores import stores_for
+
+    marks = [mark_of(event.nonce) for event in events if isinstance(event, ev.ApprovalUsed)]
+    copied = {(event.backup, event.copy_.store) for event in events if isinstance(event, ev.Copied)}
+    for backup in made:
+        try:
+            opened = stores_for(settings, backup.address)
+        except DianaError as error:
+            yield Anchor("store", ", ".join(one.name for one in settings.stores), problem=error.code)
+            continue
+        for store in opened:
+            for name in (Path(backup.manifest).name, *marks):
+                place = f"{store.name}/{name}"
+                try:
+                    text = store.read(name)
+                    if text is not None:
+                        yield Anchor("store", place, _head_in(text))
+                    elif (backup.id, store.name) in copied and name not in marks:
+                        yield Anchor("store", place, problem="store_missing")
+                except (DianaError, ValueError) as error:
+                    yield Anchor("store", place, problem=error.code if isinstance(error, DianaError) else "no_head")
+
+
+def _head_in(text: bytes) -> str:
+    """The journal's head in a manifest's or a mark's text.
+
+    Raises:
+        ValueError: there is none.
+    """
+    try:
+        body = json.loads(text)
+        head = body["backup"]["journal"] if "backup" in body else body["journal"]
+    except (KeyError, TypeError, RecursionError):
+        raise ValueError from None
+    if not isinstance(head, str) or not _HEAD.fullmatch(head):
+        raise ValueError
+    return head
+
+
+def _heads(run: str, state: Path) -> Iterator[Anchor]:
+    place = str(state / HEADS_FILE)
+    try:
+        kept = kept_heads(state)
+    except OSError as error:
+        yield Anchor("heads", place, problem=error.strerror or "")
+        return
+    yield from (Anchor("heads", place, head) for head in kept.of(run))
+    if kept.unreadable:
+        yield Anchor("heads", place, problem="no_head")
+
+
+def _index(run: str, folder: Path) -> Iterator[Anchor]:
+    place = str(folder / INDEX_FILE)
+    if not (folder / INDEX_FILE).is_file():
+        return
+    try:
+        head = known_head(folder, run)
+    except DianaError as error:
+        yield Anchor("index", place, problem=error.code)
+        return
+    if head:
+        yield Anchor("index", place, head)
