@@ -15,6 +15,7 @@ import pytest
 import stories
 from diana_agent import approvals as ap
 from diana_agent import approvals_seal as seals
+from diana_agent.approvals_signature import read_signature
 from diana_agent.approvals_used import UsedApprovals
 from diana_agent.approvals_who import fingerprint
 from diana_agent.guard import phrases
@@ -24,6 +25,7 @@ from diana_tools.errors import DianaError, PermitRefused
 from diana_tools.executor import Executor
 from diana_tools.measured import Grade
 from diana_tools.permit import Act, Operation, Permit, Use
+from soft_token import SoftToken
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
@@ -191,3 +193,93 @@ async def test_the_signature_s_file_is_private(desk: Desk) -> None:
     assert {left.suffix for left in private.iterdir()} == {".sig", ".signers"}
     assert private.stat().st_mode & 0o777 == 0o700
     assert signed.seal not in " ".join(seals.sign_command(signed, desk.program, desk.folder, {}).argv)
+
+
+@pytest.mark.parametrize("kind", ["ecdsa", "rsa"])
+async def test_keys_of_other_kinds_sign_too(desk: Desk, kind: str) -> None:
+    key = desk.folder / kind
+    subprocess.run([desk.program, "-q", "-t", kind, "-N", "", "-f", key], check=True)
+    seal = await desk.verify(await desk.sign(draft(), key), desk.allow(("anna@example.org", kind)))
+    assert (seal.problem, seal.key) == ("", fingerprint(key))
+
+
+async def test_a_certificate_speaks_for_the_names_in_it_and_for_its_time(desk: Desk) -> None:
+    authority, key = desk.make_key("authority"), desk.make_key("anna")
+    signers = desk.allow(("*@example.org cert-authority", "authority"))
+
+    def certify(names: str, valid: str = "always:forever") -> Path:
+        made = [desk.program, "-q", "-s", authority, "-I", "a", "-n", names, "-V", valid, key.with_suffix(".pub")]
+        subprocess.run(made, check=True)
+        return desk.folder / "anna-cert.pub"
+
+    signed = await desk.sign(draft(), certify("anna@example.org"))
+    assert (await desk.verify(signed, signers)).problem == ""
+    assert (await desk.verify(await desk.sign(draft(), key), signers)).problem == "approval_signer_unknown"
+    for_bo = await desk.sign(draft(), certify("bo@example.org"))
+    assert (await desk.verify(for_bo, signers)).problem == "approval_signer_unknown"
+    late = await desk.sign(draft(), certify("anna@example.org", "20200101:20210101"))
+    assert (await desk.verify(late, signers)).problem == "approval_signer_expired"
+
+
+@pytest.mark.parametrize("option", ['valid-before="20200101"', 'valid-after="20990101"'])
+async def test_a_signer_has_a_time(desk: Desk, option: str) -> None:
+    signed = await desk.sign(draft(), desk.make_key("anna"))
+    signers = desk.allow((f"anna@example.org {option}", "anna"))
+    assert (await desk.verify(signed, signers)).problem == "approval_signer_expired"
+    both = desk.allow((f"anna@example.org {option}", "anna"), ('anna@example.org valid-after="20200101"', "anna"))
+    assert (await desk.verify(signed, both)).problem == ""
+
+
+async def test_a_revoked_key_is_called_so(desk: Desk) -> None:
+    signed = await desk.sign(draft(), desk.make_key("anna"))
+    signers, other = desk.allow(("anna@example.org", "anna")), desk.make_key("bo").with_suffix(".pub")
+    assert (await desk.verify(signed, signers, other)).problem == ""
+    assert (await desk.verify(signed, signers, desk.folder / "anna.pub")).problem == "approval_signer_revoked"
+    krl = desk.folder / "krl"
+    subprocess.run([desk.program, "-q", "-k", "-f", krl, desk.folder / "anna.pub"], check=True)
+    assert (await desk.verify(signed, signers, krl)).problem == "approval_signer_revoked"
+    with pytest.raises(PermitRefused, match="approval_signers_unsafe"):
+        await desk.verify(signed, signers, desk.folder / "missing")
+
+
+async def test_a_hardware_key_must_have_been_touched(desk: Desk) -> None:
+    """The program itself calls a signature without a touch good; the key here is one in software."""
+    token, drafted = SoftToken(b"a seed of thirty-two bytes or so."), draft()
+    body = seals.sign_command(drafted, desk.program, desk.folder, {}).stdin
+    assert body is not None
+    signers = desk.folder / "signers"
+    signers.write_text(f"anna@example.org {token.line}\n")
+    for touched, problem in ((True, ""), (False, "approval_not_touched")):
+        sealed = drafted.model_copy(update={"seal": token.signature(body, seals.NAMESPACE, touched=touched)})
+        (command,) = seals.verify_commands(sealed, seals.Desk(desk.program, signers, desk.folder / "private"))
+        output = await desk.executor.query(command)
+        assert (output.exit_code, "ED25519-SK" in output.stdout) == (0, True), output
+        assert seals.ssh_seal(sealed, [output]).problem == problem
+    forged = drafted.model_copy(
+        update={"seal": token.signature(body + b" ", seals.NAMESPACE, touched=True)}
+    )  # fmt: skip
+    assert (await desk.verify(forged, signers)).problem == "approval_forged"
+
+
+@pytest.mark.parametrize("harm", ["group", "folder", "link", "pipe"])
+async def test_signers_that_others_can_write_are_not_believed(desk: Desk, harm: str) -> None:
+    signed = await desk.sign(draft(), desk.make_key("anna"))
+    path = desk.folder / "kept" / "signers"
+    path.parent.mkdir(mode=0o755)
+    plain = desk.allow(("anna@example.org", "anna"))
+    match harm:
+        case "link":
+            path.symlink_to(plain)
+        case "pipe":
+            os.mkfifo(path)
+        case _:
+            path.write_text(plain.read_text())
+            (path if harm == "group" else path.parent).chmod(0o664 if harm == "group" else 0o777)
+    with pytest.raises(PermitRefused) as caught:
+        await desk.verify(signed, path)
+    assert (caught.value.code, caught.value.fields["path"]) == ("approval_signers_unsafe", str(path))
+
+
+@pytest.mark.parametrize("text", ["", "x", "-----BEGIN SSH SIGNATURE-----\n", "a\nAAAA\nb", "a\nU1NIU0lHAAAAAQ==\nb"])
+def test_what_is_no_signature_says_nothing(text: str) -> None:
+    assert read_signature(text) is None

@@ -1,4 +1,4 @@
-"""Whatever is done to the bytes or the lines of a journal is found, but for a tail that was cut off between two lines."""
+"""Whatever is done to the bytes or the lines of a journal is found, but for a tail that was cut off whole."""
 
 from __future__ import annotations
 
