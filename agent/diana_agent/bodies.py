@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from diana_agent import events as ev
 from diana_agent.models.base import JsonValue
+from diana_tools import registry
 from diana_tools.domain import Detection, Environment, Finding, Migration, Plan, Unread
 from diana_tools.measured import Backup, ChangeResult, Preview, RecoveryResult, Rehearsal, Verification
 
@@ -17,8 +18,14 @@ def detection(found: Detection) -> JsonObject:
     return {
         "tool": found.tool, "root": found.root, "config": found.config, "migrations": found.migrations,
         "count": found.count, "section": found.section, "confidence": found.confidence.value,
-        "evidence": [{"path": e.path, "why": e.why} for e in found.evidence],
+        "evidence": [{"path": e.path, "why": e.why} for e in found.evidence], **adapter(found.tool),
     }  # fmt: skip
+
+
+def adapter(tool: str) -> JsonObject:
+    """The distribution that a tool's adapter comes from, where that is not Diana herself; else no key at all."""
+    origin = registry.origin(tool)
+    return {} if origin is None else {"adapter": {"distribution": origin.distribution, "version": origin.version}}
 
 
 def environment(where: Environment | None) -> JsonObject | None:
@@ -77,7 +84,7 @@ def plan(made: Plan) -> JsonObject:
                      "basis": made.estimate.basis},
         "recovery": {"rung": made.recovery.rung, "why": made.recovery.why},
         "history": {"state": made.history.state, "problems": list(made.history.problems)},
-        "plan_hash": made.plan_hash, "plan_code": made.code_word,
+        "plan_hash": made.plan_hash, "plan_code": made.code_word, **adapter(made.tool),
     }  # fmt: skip
 
 

@@ -25,7 +25,7 @@ from diana_config.known import KnownDatabases
 from diana_config.settings import Settings, load
 from diana_config.trust import Trust
 from diana_prompts.catalogue import Catalogue
-from diana_tools import own_programs
+from diana_tools import own_programs, third_party
 from diana_tools.databases.base import Doors
 from diana_tools.errors import PermitRefused, SettingsError
 from diana_tools.executor import Executor
@@ -63,6 +63,7 @@ def open_run(call: Call, settings: Settings, person: Person, face: str) -> Run:
     now = datetime.now(UTC)
     name = f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
     own_programs.never_from(repository(call.project))
+    third_party.admit(settings.adapters, call.project)
     redactor = _redactor(call, settings)
     journal = Journal(runs / f"{name}.jsonl", hide=redactor.fact)
     person = DiscreetPerson(person, redactor.fact)

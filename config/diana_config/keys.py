@@ -28,6 +28,7 @@ class Kind(Enum):
     CONNECTION = auto()
     ADDRESS = auto()
     VARIABLES = auto()
+    DISTRIBUTIONS = auto()
     FOLDER_INSIDE = auto()
     OUTPUT_FOLDER = auto()
     FILE_NAME = auto()
@@ -88,6 +89,7 @@ KEYS = (
     Key("signing_key", Kind.OWN_PATH, "", "signing-key"),
     Key("signer", Kind.TEXT, "", "signer"),
     Key("child_env", Kind.VARIABLES, (), "child-env"),
+    Key("adapters", Kind.DISTRIBUTIONS, (), "adapters"),
     Key("model_sees", Kind.CHOICE, "counts", "model-sees", "", ("nothing", "names", "counts"),
         ("nothing", "names", "counts", "statements")),
 )  # fmt: skip

@@ -180,6 +180,8 @@ class Settings:
     prices: PriceSetting | None = None
     backup_folder: str = ""
     child_env: tuple[str, ...] = ()
+    adapters: tuple[str, ...] = ()
+    """Distributions whose adapters the person lets run inside Diana."""
     signers: str = ""
     revoked_signers: str = ""
     signing_key: str = ""

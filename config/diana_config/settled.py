@@ -89,6 +89,7 @@ def settled(tiers: Sequence[Said], user_file: str) -> Settings:
         prices=next((said.prices for said in own if said.prices), None),
         backup_folder=best.text("backup_folder"),
         child_env=best.names("child_env"),
+        adapters=best.names("adapters"),
         signers=best.text("signers"),
         revoked_signers=best.text("revoked_signers"),
         signing_key=best.text("signing_key"),

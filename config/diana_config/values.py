@@ -21,6 +21,7 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://.*")
 _LONGEST = 7 * 24 * 3600.0
 _TEXT = 500
 _COUNT = 10_000
+_DISTRIBUTION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?")  # as packages may be called (PEP 508)
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,12 +267,23 @@ def _language(key: Key, raw: object, speaker: Speaker) -> Value:
 
 
 def _variables(key: Key, raw: object, speaker: Speaker) -> Value:
-    if speaker.tier is Tier.FLAG and isinstance(raw, str):
-        raw = [part for part in raw.split(",") if part]
-    names = texts(key.name, raw, speaker)
+    names = _names(key, raw, speaker)
     if not all(VARIABLE.fullmatch(one) for one in names):
         raise wrong("setting_variables", key.name, speaker)
     return names
+
+
+def _distributions(key: Key, raw: object, speaker: Speaker) -> Value:
+    names = _names(key, raw, speaker)
+    if not all(_DISTRIBUTION.fullmatch(one) for one in names):
+        raise wrong("setting_distributions", key.name, speaker)
+    return names
+
+
+def _names(key: Key, raw: object, speaker: Speaker) -> tuple[str, ...]:
+    if speaker.tier is Tier.FLAG and isinstance(raw, str):
+        raw = [part for part in raw.split(",") if part]
+    return texts(key.name, raw, speaker)
 
 
 def _address(key: Key, raw: object, speaker: Speaker) -> Value:
@@ -293,6 +305,7 @@ _CHECKS: dict[Kind, Callable[[Key, object, Speaker], Value]] = {
     Kind.CONNECTION: lambda key, raw, speaker: connection(key.name, raw, speaker),
     Kind.ADDRESS: _address,
     Kind.VARIABLES: _variables,
+    Kind.DISTRIBUTIONS: _distributions,
     Kind.FOLDER_INSIDE: lambda key, raw, speaker: folder_inside(key.name, raw, speaker),
     Kind.OUTPUT_FOLDER: lambda key, raw, speaker: output_folder(key.name, raw, speaker),
     Kind.FILE_NAME: lambda key, raw, speaker: file_name(key.name, raw, speaker),

@@ -50,7 +50,7 @@ def test_every_test_of_the_list_is_there_and_is_never_left_out(test: str) -> Non
 
 
 def test_a_line_that_every_adapter_must_hold_names_each_of_them() -> None:
-    assert set(ADAPTERS) == set(registry.adapters.__wrapped__())
+    assert set(ADAPTERS) == set(registry.adapters())
 
 
 def test_an_excuse_would_be_seen() -> None:

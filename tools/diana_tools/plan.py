@@ -15,6 +15,7 @@ from diana_tools.analyze import MigrationText, analyze
 from diana_tools.domain import Environment, Estimate, Finding, Level, Migration, Plan, Recovery
 from diana_tools.errors import ConnectionFailed, ToolError
 from diana_tools.measured import Rehearsal, Schema
+from diana_tools.third_party_adapter import ThirdPartyAdapter
 from diana_tools.workbench import Workbench, same_database
 
 _RUN_FILES = (".env", "uv.lock", "poetry.lock", "Pipfile.lock", "requirements.txt")
@@ -266,7 +267,8 @@ def _code(bench: Workbench, probe: Probe, pending: Sequence[Migration]) -> tuple
         *(root / m.path for m in pending),
         *(root / name for name in _RUN_FILES),
     }
-    return tuple(sorted(_hashes(root, paths)))
+    own = bench.adapter.code if isinstance(bench.adapter, ThirdPartyAdapter) else ()
+    return (*sorted(_hashes(root, paths)), *own)
 
 
 def _hashes(root: Path, paths: set[Path]) -> list[tuple[str, str]]:

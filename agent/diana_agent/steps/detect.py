@@ -8,7 +8,7 @@ from diana_agent import bodies
 from diana_agent.events import Detected
 from diana_agent.person import Question
 from diana_agent.run import Outcome, Run
-from diana_tools import registry
+from diana_tools import registry, third_party
 from diana_tools.detect import detect as detect_tools
 from diana_tools.detect import listing
 from diana_tools.domain import Detection
@@ -24,6 +24,12 @@ async def detect(run: Run) -> Outcome:
         ToolError: `tool_not_found`, `tool_without_files`, `tool_unsupported`.
         ChoiceNeeded: `several_tools` where nobody can be asked.
     """
+    for offer in await asyncio.to_thread(third_party.offers):
+        if offer.why_not:
+            run.note(
+                offer.why_not, "warn", tool=offer.tool, distribution=offer.origin.distribution,
+                version=offer.origin.version,
+            )  # fmt: skip
     tree = await asyncio.to_thread(listing, run.project)
     found = await asyncio.to_thread(detect_tools, tree)
     wanted = run.settings.tool
@@ -33,12 +39,20 @@ async def detect(run: Run) -> Outcome:
     chosen = await _choose(run, found)
     if chosen.tool not in registry.adapters():
         raise ToolError("tool_unsupported", {"tool": chosen.tool, "config": chosen.config})
+    say_origin(run, chosen.tool)
     run.found = found
     run.bench, run.probe = None, None
     run.write(Detected(found=found, chosen=chosen, version="", override=bool(wanted)), "tool")
     body = bodies.detection(chosen)
     body["detections"] = [bodies.detection(one) for one in found]
     return Outcome("done", body)
+
+
+def say_origin(run: Run, tool: str) -> None:
+    """Say where an adapter comes from that is not Diana's own."""
+    origin = registry.origin(tool)
+    if origin is not None:
+        run.note("adapter.used", "warn", tool=tool, distribution=origin.distribution, version=origin.version)
 
 
 def _overridden(found: tuple[Detection, ...], tool: str, root: str) -> tuple[Detection, ...]:

@@ -10,6 +10,7 @@ from diana_agent import bodies
 from diana_agent.events import Planned
 from diana_agent.guard.rules import gate_of
 from diana_agent.run import Outcome, Run
+from diana_agent.steps.detect import say_origin
 from diana_agent.workflow import same_work
 from diana_config.settings import Mode
 from diana_tools.domain import Environment, Finding, Plan
@@ -28,6 +29,7 @@ async def plan(run: Run) -> Outcome:
 def record(run: Run, made: Plan) -> Outcome:
     """Write a plan down and say what it means."""
     run.write(Planned(plan=made), "tool")
+    say_origin(run, made.tool)
     if not made.pending:
         run.note("plan.up_to_date" if made.direction == "up" else "plan.nothing_to_roll_back", "good")
         return Outcome("nothing", bodies.plan(made))

@@ -39,7 +39,7 @@ rules = {DL003 = "T", DL005 = "I"}
 """
 OWN = (
     *("stores", "environments", "skip_backup", "backup_folder", "interpreter", "model", "model_name", "expected_db"),
-    *("model_endpoint", "child_env", "prices", "version", "count", "ticket", "reason", "timeout_set"),
+    *("model_endpoint", "child_env", "adapters", "prices", "version", "count", "ticket", "reason", "timeout_set"),
 )
 
 EMPTY: dict[str, object] = {}

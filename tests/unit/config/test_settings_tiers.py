@@ -29,6 +29,7 @@ def samples(key: Key, root: Path) -> tuple[str, str]:
         Kind.CONNECTION: ('"ONE_URL"', '"postgresql://me:s3cret@host/shop"'),
         Kind.ADDRESS: ('"https://one.example"', '"http://localhost:8080/v1"'),
         Kind.VARIABLES: ('["ONE"]', '["TWO", "THREE"]'),
+        Kind.DISTRIBUTIONS: ('["one"]', '["two", "acme-adapter"]'),
         Kind.FOLDER_INSIDE: ('"services/one"', '"services/two"'),
         Kind.OUTPUT_FOLDER: ('"docs"', f'"{root}/project/logs"'),
         Kind.FILE_NAME: ('"one-{date}.md"', '"two.md"'),

@@ -82,6 +82,7 @@ def test_an_unknown_flag_is_an_error_with_the_nearest_name(place: Place) -> None
         ('child_env = "PATH"', "setting_texts"),
         ('child_env = ["A=B"]', "setting_variables"),
         ("child_env = [1]", "setting_texts"),
+        ('adapters = ["../x"]', "setting_distributions"),
         ('model_endpoint = "ftp://x"', "setting_address"),
         ('model_endpoint = "https://u:p@x"', "setting_address"),
         ('user_name = "a\\u001bb"', "setting_text"),
