@@ -197,6 +197,44 @@ def test_when_it_may_be_approved() -> None:
     assert ap.unapprovable(dev, NOW, signed=False, agent="Codex", hmac_allowed=False) == ""
 
 
+def test_a_second_person_is_nobody_that_who_asks_or_runs_is_known_by(shelf: Shelf) -> None:
+    two = replace(run_facts(), second_person=True, running=("ci", "SHA256:runner"))
+    assert shelf.check(approval(), two) == "approval_same_person", "this machine's seal names nobody"
+    asked = request(asked_by="Anna Müller", asked_as=("root", "anna@example.org", "SHA256:hers"))
+    for signer, key, reason in (
+        ("bo@example.org", "SHA256:his", ""),
+        ("anna@example.org", "SHA256:new", "approval_same_person"),
+        ("ANNA@Example.org", "SHA256:new", "approval_same_person"),
+        ("anna", "SHA256:new", "approval_same_person"),
+        ("bo@example.org", "SHA256:hers", "approval_same_person"),
+        ("anna@elsewhere.org", "SHA256:new", ""),
+        ("ci@example.org", "SHA256:new", "approval_same_person"),
+        ("bo@example.org", "SHA256:runner", "approval_same_person"),
+    ):
+        drafted = ap.draft(asked, approver="Bo", now=NOW, confirmed=asked.asks, signer=signer)
+        seal = ap.Seal(drafted.digest, "", key)
+        assert ap.check(drafted, two, NOW, shelf.used, seal) == reason, (signer, key)
+
+
+def test_who_asked_is_told_before_signing_that_it_takes_another() -> None:
+    asked = request(second_person=True, asked_as=("anna@example.org", "SHA256:hers"))
+
+    def may(signed: bool, *signs_as: str) -> str:
+        return ap.unapprovable(asked, NOW, signed=signed, agent="", hmac_allowed=True, signs_as=signs_as)
+
+    assert may(True, "bo", "SHA256:his") == ""
+    assert may(True, "anna", "SHA256:new") == may(True, "bo", "SHA256:hers") == "approval_same_person"
+    assert may(False) == "approval_same_person"
+
+
+def test_before_the_backup_the_plan_is_compared_as_it_was_before_a_rehearsal(shelf: Shelf) -> None:
+    given_ = approval(request(first_hash="f" * 64))
+    early = replace(run_facts(), early=True, plan_hash="f" * 64, destructive=False)
+    assert shelf.check(given_, early) == ""
+    assert shelf.check(given_, replace(early, plan_hash="e" * 64)) == "approval_other_plan"
+    assert shelf.check(given_, replace(early, early=False)) == "approval_other_plan", "at the mint nothing is forgiven"
+
+
 @pytest.mark.parametrize("signer", ["Anna Müller", "-Yverify", "a\nb", "x" * 201])
 def test_a_signer_s_name_is_one_that_a_signers_file_can_hold(signer: str) -> None:
     with pytest.raises(DianaError) as caught:
