@@ -258,6 +258,7 @@ def test_no_password_is_in_an_error_or_in_what_is_shown(key: str, wrap: str, sec
     assert "ter2@" not in str(error)
     if said is not None:
         # Free text is the person's to write; every other value is checked or kept out of the text form.
-        bare = replace(said, user_name="", reason="", ticket="", target="", version="", expected_db="", model_name="")
+        bare = replace(said, user_name="", reason="", ticket="", target="", version="", expected_db="", model_name="",
+                       signer="")  # fmt: skip
         assert "hunter2" not in repr(bare)
         assert "hunter2@" not in repr(rows(said))
