@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import walking
+from diana_agent.events import Noted, Trusted
 from diana_tools import registry, third_party
 from diana_tools.adapters.base import Override, Project, Tree
 from diana_tools.command import CaptureCommand, Command, Output, ReadCommand, WriteCommand
@@ -21,6 +22,7 @@ from diana_tools.third_party import Origin
 from diana_tools.third_party_adapter import ThirdPartyAdapter
 from guard.acme import OFFERED, install, source
 from guard.ground import Ground
+from guard.test_ground import walk
 from guard.test_list import minted
 from guard.toy_adapter import ToyAdapter
 from integration.conftest import walker
@@ -222,13 +224,23 @@ def test_an_override_writes_inside_its_private_folder(
         ThirdPartyAdapter(honest, Origin("acme", "1"), ()).override(place, url, tmp_path / "private")
 
 
-async def test_another_version_of_it_is_another_plan_and_asked_about_again(ground: Ground, place: Project) -> None:
+async def test_another_version_of_it_is_another_plan_and_asked_about_again(
+    ground: Ground, place: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = ground.folder / "adapter.py"
     file.write_text("one")
     adapter = ThirdPartyAdapter(ToyAdapter(), Origin("acme", "1"), ((file, "a" * 64),))
     assert file in adapter.executed(place)
     assert adapter.code == (("acme 1: adapter.py", "a" * 64),)
     assert adapter.parse_version(Output(0, "1.0\n", "", 0.1)) == "1.0"
+    monkeypatch.setattr(registry, "adapters", lambda: {"toy": adapter})
+    run = ground.open()
+    await walk(run, "detect", "connect", "plan")
+    assert ("acme 1: adapter.py", "a" * 64) in run.need_plan().code
+    notes = [event for event in run.journal.events() if isinstance(event, Noted) and event.message == "adapter.used"]
+    assert len(notes) == 2
+    trusted = [event for event in run.journal.events() if isinstance(event, Trusted)]
+    assert str(file) in {path for path, _ in trusted[0].files}
 
 
 @pytest.mark.integration

@@ -57,6 +57,7 @@ class Offer:
     tool: str
     origin: Origin
     value: str
+    place: Path
     why_not: str = ""
 
 
@@ -85,7 +86,7 @@ def offers() -> tuple[Offer, ...]:
                 place = Path(str(distribution.locate_file(""))).resolve()
                 offer = Offer(
                     plain(entry.name, 60), Origin(plain(name, 60), plain(version, 30)), entry.value,
-                    _why_not(name, place),
+                    place, _why_not(name, place),
                 )  # fmt: skip
                 found.setdefault((_canonical(name), entry.name), offer)
     return tuple(sorted(found.values(), key=lambda one: (one.tool, one.origin.distribution)))
