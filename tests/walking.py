@@ -117,7 +117,7 @@ class Walker:
                 assert line["schema"] == f"diana.{words[0] if words[0] in VERBS else 'chat'}/1"
             if words[0] not in STREAMED:
                 assert len(result.lines) == 1, result
-            if words[0] not in ("ask", "report", "journal") or result.code:
+            if words[0] not in ("ask", "report", "journal", "config") or result.code:
                 assert result.summary["exit"] == result.code, result
         assert '{"' not in result.err, result
 
