@@ -112,14 +112,22 @@ class Executor:
 
         Raises:
             ToolError: `program_missing`; `project_not_trusted` before anything is started.
+            ChangeFailed: `command_mismatch` where the command is not exactly one that only looks.
         """
+        _exactly(command, ReadCommand)
         if command.runs_project_code and not self._trusted():
             raise ToolError("project_not_trusted", {"folder": str(command.cwd)})
         out, err = bytearray(), bytearray()
         return await self._run(command, lambda b: _keep(out, b), lambda b: _keep(err, b), out, err)
 
     async def capture(self, command: CaptureCommand, sink: Callable[[bytes], None]) -> Output:
-        """Run a command that only looks and hand its standard output on as it comes (never kept in memory)."""
+        """Run a command that only looks and hand its standard output on as it comes (never kept in memory).
+
+        Raises:
+            ToolError: `program_missing`.
+            ChangeFailed: `command_mismatch` where the command is not exactly one to capture.
+        """
+        _exactly(command, CaptureCommand)
         err = bytearray()
         return await self._run(command, sink, lambda b: _keep(err, b), bytearray(), err)
 
@@ -142,6 +150,7 @@ class Executor:
             ChangeFailed: `command_mismatch` when the command is not the one the use was declared for;
                 `supervisor_died`: what it watched was ended here.
         """
+        _exactly(command, WriteCommand)
         if use.digest != command.digest:
             raise ChangeFailed("command_mismatch", {"use": use.name})
         self._redeemer.redeem(permit, operation, use)
@@ -213,6 +222,12 @@ class Executor:
             process.returncode or 0 if not timed_out else -1, out.decode("utf-8", "replace"),
             err.decode("utf-8", "replace"), time.monotonic() - started, timed_out, len(out) >= _KEEP_BYTES,
         )  # fmt: skip
+
+
+def _exactly(command: Command, kind: type[Command]) -> None:
+    """The types say so already; at run time a class derived from a command could lie about its digest or its kind."""
+    if type(command) is not kind:
+        raise ChangeFailed("command_mismatch", {"use": kind.__name__})
 
 
 Pipe = TypeVar("Pipe", asyncio.StreamReader, asyncio.StreamWriter, IO[bytes])

@@ -30,7 +30,7 @@ class Mint:
         self._journal = journal
         self._clock = clock
         self._lock = threading.Lock()
-        self._minted: dict[str, tuple[Permit, datetime]] = {}
+        self._minted: dict[str, tuple[Permit, Operation, datetime]] = {}
         self._used: dict[str, set[str]] = {}
 
     def mint(self, operation: Operation, *, level: Level, destructive: bool, grade: str) -> Permit:
@@ -49,7 +49,7 @@ class Mint:
             "guard",
         )  # fmt: skip
         with self._lock:
-            self._minted[permit.id] = (permit, now)
+            self._minted[permit.id] = (permit, operation, now)
             self._used[permit.id] = set()
         return permit
 
@@ -57,9 +57,13 @@ class Mint:
         """Burn one use, in the journal and synced, before the first statement; see `permit.Redeemer`."""
         with self._lock:
             known = self._minted.get(permit.id)
-            if known is None or known[0] != permit:
+            # Exactly these types: what is derived from them may say that it equals anything.
+            if known is None or type(permit) is not Permit or known[0] != permit:
                 raise PermitRefused("permit_unknown")
-            if operation.digest != permit.operation or use not in operation.uses:
+            _, minted, since = known
+            if type(operation) is not Operation or operation != minted or operation.digest != permit.operation:
+                raise PermitRefused("permit_mismatch")
+            if type(use) is not Use or use not in minted.uses:
                 raise PermitRefused("permit_mismatch")
             used = self._used[permit.id]
             if use.name in used:
@@ -67,7 +71,7 @@ class Mint:
             if use.recovery:
                 self._may_recover(permit, used)
             # The first use must start in time; what belongs to the same work (loading after making) may take longer.
-            elif not used and not known[1] <= self._clock() < permit.expires_at:
+            elif not used and not since <= self._clock() < permit.expires_at:
                 raise PermitRefused("permit_expired")
             used.add(use.name)
             self._journal.append(PermitRedeemed(permit=permit.id, use=use.name, digest=use.digest), "guard")
