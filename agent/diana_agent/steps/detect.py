@@ -13,6 +13,7 @@ from diana_tools.detect import detect as detect_tools
 from diana_tools.detect import listing
 from diana_tools.domain import Detection
 from diana_tools.errors import ChoiceNeeded, ToolError
+from diana_tools.secret_places import forms, of_file
 
 TOOLS = ("prisma", "drizzle", "knex", "typeorm", "sequelize", "django", "rails", "alembic", "flyway", "liquibase")
 
@@ -41,6 +42,8 @@ async def detect(run: Run) -> Outcome:
         raise ToolError("tool_unsupported", {"tool": chosen.tool, "config": chosen.config})
     say_origin(run, chosen.tool)
     run.found = found
+    written = {run.project / one.config for one in found if one.config}
+    run.redactor.learn(forms(word for path in written for word in of_file(path)))
     run.bench, run.probe = None, None
     run.write(Detected(found=found, chosen=chosen, version="", override=bool(wanted)), "tool")
     body = bodies.detection(chosen)
