@@ -8,10 +8,11 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from diana_tools.source_names import METHODS, names_used
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -94,7 +95,8 @@ def test_the_project_runs_these_rules_and_nobody_silences_them() -> None:
 
 # Ways to start a process or to open a connection, those without a line of their own among the bans above all.
 MORE_STARTING = {
-    "pty", "multiprocessing", "concurrent.futures.ProcessPoolExecutor", "ctypes", "runpy", "code", "popen2",
+    "pty", "multiprocessing", "concurrent.futures.ProcessPoolExecutor", "ctypes", "runpy", "code", "popen2", "cffi",
+    "_posixsubprocess", "posix", "asyncio.subprocess", "asyncio.get_child_watcher", "pdb", "webbrowser",
     *(f"os.{name}" for name in dir(__import__("os")) if name.startswith(("exec", "spawn", "posix_spawn", "fork"))),
     "asyncio.subprocess.create_subprocess_exec", "asyncio.subprocess.create_subprocess_shell",
 }  # fmt: skip
@@ -102,44 +104,26 @@ MORE_CONNECTING = {
     "sqlalchemy.engine.create_engine", "sqlalchemy.engine_from_config", "sqlalchemy.create_mock_engine",
     "sqlalchemy.create_pool_from_url", "sqlalchemy.ext.asyncio", "sqlite3.dbapi2", "psycopg2", "psycopg_pool",
     "asyncpg", "aiosqlite", "psycopg.Connection.connect", "psycopg.AsyncConnection.connect", "psycopg.AsyncConnection",
+    "socket.create_connection", "socket.socket", "socket.create_server", "socketserver", "asyncio.open_connection",
+    "asyncio.open_unix_connection", "asyncio.start_server", "http.client", "http.server", "urllib.request", "ftplib",
+    "smtplib", "xmlrpc", "_sqlite3", "psycopg_c", "psycopg_binary", "create_connection", "create_server",
 }  # fmt: skip
-METHODS = {"subprocess_exec", "subprocess_shell"}
-
-
-def dotted(node: ast.expr, known: dict[str, str]) -> str:
-    """The full name of `a.b.c` with what the imports say `a` is; empty for anything else."""
-    if isinstance(node, ast.Name):
-        return known.get(node.id, "")
-    if isinstance(node, ast.Attribute):
-        before = dotted(node.value, known)
-        return f"{before}.{node.attr}" if before else ""
-    return ""
-
-
-def _imports(tree: ast.AST) -> dict[str, str]:
-    known: dict[str, str] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for name in node.names:
-                known[name.asname or name.name.partition(".")[0]] = (
-                    name.name if name.asname else name.name.partition(".")[0]
-                )
-                known.setdefault(name.name, name.name)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            for name in node.names:
-                known[name.asname or name.name] = f"{node.module}.{name.name}"
-    return known
-
-
-def names_used(tree: ast.AST) -> Iterator[str]:
-    """Every full name that the code imports or reaches through an import."""
-    known = _imports(tree)
-    yield from known.values()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute):
-            yield dotted(node, known)
-            if node.attr in METHODS:
-                yield node.attr
+LOOPBACK = {"tools/diana_tools/executor.py"}
+"""Asks the system for a free port on loopback; nothing is said to anybody through it."""
+# Ways to reach a module, or to run a text, without its name at an import: what the bans above cannot see.
+REFLECTION = {
+    "__import__", "exec", "eval", "compile", "importlib.import_module", "importlib.util", "importlib.machinery",
+    "importlib.reload", "pkgutil", "imp", "sys.modules",
+    *(f"builtins.{name}" for name in ("__import__", "exec", "eval", "compile")),
+}  # fmt: skip
+BY_NAME = {
+    "tools/diana_tools/registry.py": {"importlib.import_module", "pkgutil"},
+    "tools/diana_tools/analysis/rule.py": {"importlib.import_module", "pkgutil"},
+    "tools/diana_tools/third_party.py": {"importlib.util"},
+    "tools/diana_tools/adapters/python_projects.py": {"importlib.util"},
+    "tools/diana_tools/databases/postgresql/programs.py": {"importlib.util"},
+}
+"""Diana's own folders are gone through by name, and a module is asked where it lies; nothing that a project says."""
 
 
 def _reaching(path: str, ways: set[str]) -> set[str]:
@@ -149,12 +133,40 @@ def _reaching(path: str, ways: set[str]) -> set[str]:
 
 @pytest.mark.parametrize(
     ("ways", "doors"),
-    [({*MORE_STARTING, *METHODS}, STARTING), (MORE_CONNECTING, CONNECTING)],
+    [({*MORE_STARTING, *METHODS}, STARTING), (MORE_CONNECTING, CONNECTING | LOOPBACK)],
     ids=["processes", "connections"],
 )
 def test_no_other_way_is_taken(ways: set[str], doors: set[str]) -> None:
     taken = {path: _reaching(path, ways) for path in SOURCES if path not in doors and not _foreign(path)}
     assert {path: names for path, names in taken.items() if names} == {}
+
+
+def test_no_module_is_reached_by_a_name_that_no_lint_can_see() -> None:
+    found = {path: _reaching(path, REFLECTION) for path in SOURCES if not _foreign(path)}
+    assert {path: ways for path, ways in found.items() if ways - BY_NAME.get(path, set[str]())} == {}
+
+
+def _modules_asked_for_attributes(path: str) -> list[str]:
+    """Where a module's attribute is taken by a name that is computed: `getattr(os, word)`."""
+    tree = ast.parse((ROOT / path).read_text())
+    modules = {
+        name.asname or name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names
+    }
+    return [
+        ast.unparse(node)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id in ("getattr", "vars")
+        and node.args
+        and isinstance(node.args[0], ast.Name)
+        and node.args[0].id in modules
+    ]
+
+
+def test_no_attribute_of_a_module_is_taken_by_a_computed_name() -> None:
+    found = {path: _modules_asked_for_attributes(path) for path in SOURCES if not _foreign(path)}
+    assert {path: calls for path, calls in found.items() if calls} == {}
 
 
 def test_a_door_opens_only_its_own_side() -> None:
@@ -172,6 +184,12 @@ def test_a_door_opens_only_its_own_side() -> None:
         ("from sqlalchemy.ext.asyncio import create_async_engine", "sqlalchemy.ext.asyncio.create_async_engine"),
         ("import psycopg\npsycopg.AsyncConnection.connect('')", "psycopg.AsyncConnection.connect"),
         ("async def f(loop):\n    await loop.subprocess_exec(None)", "subprocess_exec"),
+        ("import asyncio.subprocess as s\ns.create_subprocess_exec", "asyncio.subprocess.create_subprocess_exec"),
+        ("__import__('os').system('x')", "__import__"),
+        ("import importlib as i\ni.import_module('subprocess')", "importlib.import_module"),
+        ("import sys\nsys.modules['os'].system('x')", "sys.modules"),
+        ("exec('import os')", "exec"),
+        ("from socket import create_connection as c\nc(('h', 1))", "socket.create_connection"),
     ],
 )
 def test_another_way_would_be_seen(code: str, way: str) -> None:
@@ -199,7 +217,18 @@ def session(door: Sessions, url: DatabaseUrl, permit: Permit, operation: Operati
 async def destroy(engine: Database, doors: Doors, grant: Grant) -> None:
     print(engine, doors, grant)
 """
+GUARD = """
+from diana_agent.guard.mint import Mint
+from diana_tools.domain import Level
+from diana_tools.permit import Operation, Permit, Use
+
+
+def around(mint: Mint, operation: Operation, use: Use, permit: Permit) -> None:
+    mint.redeem(permit, operation, use)
+    mint.mint(operation, level=Level.DEV, destructive=False, grade="read")
+"""
 SNIPPETS = {
+    "guard": (GUARD, ""),
     "good": (GOOD, ""),
     "no_permit": (GOOD.replace("(command, permit, operation, use, print)", "(command, print)"), "reportCallIssue"),
     "none_as_permit": (GOOD.replace("(command, permit,", "(command, None,"), "reportArgumentType"),
@@ -220,6 +249,18 @@ SNIPPETS = {
                        "reportAttributeAccessIssue"),
     "restore_without_grant": (GOOD + "\n\nasync def back(engine: Database, doors: Doors, url: DatabaseUrl) -> None:\n"
                               "    await engine.restore(doors, url)\n", "reportCallIssue"),
+    "redeemed_without_permit": (GUARD + "    mint.redeem(operation, use)\n", "reportCallIssue"),
+    "minted_for_nothing": (GUARD + "    mint.mint(level=Level.DEV, destructive=False, grade='read')\n",
+                           "reportCallIssue"),
+    "minted_for_text": (GUARD + "    mint.mint('anything', level=Level.DEV, destructive=False, grade='read')\n",
+                        "reportArgumentType"),
+    "written_into_the_mint": (GUARD + "    mint._used = {}\n", "reportPrivateUsage"),
+    "redeemer_of_ones_own": (GOOD + "\n\nclass Mine:\n    def redeem(self, permit: Permit) -> None: ...\n\n\n"
+                             "DOOR = Sessions(Mine())\n", "reportArgumentType"),
+    "session_of_ones_own": (GOOD + "\n\ndef make(door: Sessions, url: DatabaseUrl) -> None:\n"
+                            "    door._engine(url)\n", "reportAttributeAccessIssue"),
+    "sqlite_made_without_permit": (GOOD + "\n\ndef make(door: Sessions, url: DatabaseUrl) -> None:\n"
+                                   "    door.create_sqlite(url)\n", "reportCallIssue"),
     "grant_without_permit": (GOOD + "\n\ndef grant(operation: Operation) -> Grant:\n    return Grant(operation)\n",
                              "reportCallIssue"),
 }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Iterator
 
 METHODS = frozenset({"subprocess_exec", "subprocess_shell", "create_subprocess_exec", "create_subprocess_shell"})
@@ -36,7 +37,7 @@ def imports(tree: ast.AST) -> dict[str, str]:
 
 
 def names_used(tree: ast.AST) -> Iterator[str]:
-    """Every full name that the code imports or reaches through an import, and the bare names it calls."""
+    """Every full name that the code imports or reaches through an import, and the builtins it names."""
     known = imports(tree)
     yield from known.values()
     for node in ast.walk(tree):
@@ -44,5 +45,5 @@ def names_used(tree: ast.AST) -> Iterator[str]:
             yield dotted(node, known)
             if node.attr in METHODS:
                 yield node.attr
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id not in known:
-            yield node.func.id
+        elif isinstance(node, ast.Name) and node.id not in known and hasattr(builtins, node.id):
+            yield node.id
