@@ -75,6 +75,27 @@ def watch_files(root):
     sys.addaudithook(seen)
 
 
+def take_no_byte_code():
+    """Let imports read byte code of the environment's own packages only; everything else is compiled from its source.
+
+    A `.pyc` in a project's `__pycache__` may say something else than the source that was read, shown and hashed: its
+    header is all that Python compares. Besides, what was imported from there was not seen to be opened.
+    """
+    packages = [entry for entry in sys.path if Path(entry).name in ("site-packages", "dist-packages")]
+    folders = [Path(entry) for entry in (sys.prefix, sys.base_prefix, *packages)]
+    known = tuple(str(place) + os.sep for place in folders if place.is_absolute())
+    folder = os.sep + "__pycache__" + os.sep
+
+    def seen(event, arguments):
+        if event != "open" or not isinstance(arguments[0], (str, bytes)):
+            return
+        path = os.fsdecode(arguments[0])
+        if folder in path and not path.startswith(known):
+            raise FileNotFoundError(path)
+
+    sys.addaudithook(seen)
+
+
 def loaded_files(root):
     """Source files under `root`, outside any virtual environment, that this process imported or read; relative."""
     environment = Path(sys.prefix).resolve()
@@ -118,6 +139,7 @@ def like_python_m_alembic():
     The order matters: the project's folder of migrations is often named `alembic` too, and with an `__init__.py`
     in it `python -m alembic` itself would fail.
     """
+    take_no_byte_code()
     here = Path(__file__).resolve().parent
     sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != here]
     import alembic.command
