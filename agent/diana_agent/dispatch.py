@@ -145,8 +145,12 @@ async def dispatch(
 
 def _masked(run: Run, outcome: Outcome) -> Outcome:
     """The outcome as every face and every model may have it."""
-    body = {name: masked_json(value, run.redactor.fact) for name, value in outcome.body.items()}
-    return replace(outcome, body=body, fields=tuple((name, run.redactor.fact(text)) for name, text in outcome.fields))
+
+    def shown(text: str) -> str:
+        return plain(run.redactor.fact(text))
+
+    body = {name: masked_json(value, shown) for name, value in outcome.body.items()}
+    return replace(outcome, body=body, fields=tuple((name, shown(text)) for name, text in outcome.fields))
 
 
 def sentence(run: Run, outcome: Outcome) -> str:

@@ -19,6 +19,7 @@ from diana_agent.events import EVENTS, AnyEvent, Planned
 from diana_agent.heads import keep_head
 from diana_agent.journal import Entry
 from diana_agent.leaving import on_leaving
+from diana_agent.masking import masked_json
 from diana_agent.models.base import JsonValue, ToolCall
 from diana_agent.person import Person
 from diana_agent.run import JsonObject, Outcome, Run
@@ -26,6 +27,7 @@ from diana_agent.runtime import end_run, open_run, settings_of
 from diana_agent.sentences import lines_of
 from diana_tools.domain import Level
 from diana_tools.errors import DianaError, SettingsError
+from diana_tools.redaction import plain
 
 STREAMED = ("backup", "rehearse", "migrate", "rollback", "restore")
 """Verbs whose JSON is one event a line, with a summary last."""
@@ -150,7 +152,7 @@ def _listen(run: Run, asked: Asked) -> None:
 
 def _event_line(verb: str, event: AnyEvent) -> JsonObject:
     body: JsonObject = EVENTS.dump_python(event, mode="json")
-    return {"schema": f"diana.{verb}/1", "event": body.get("kind", ""), "data": body}
+    return {"schema": f"diana.{verb}/1", "event": body.get("kind", ""), "data": masked_json(body, plain)}
 
 
 async def _walk(run: Run, asked: Asked) -> Outcome:

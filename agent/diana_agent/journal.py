@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict
 
 from diana_agent.events import EVENTS, AnyEvent
 from diana_agent.masking import masked_event
+from diana_config.reading import UNSAFE
 from diana_tools.errors import DianaError
 
 Actor = Literal["person", "model", "guard", "tool", "diana"]
@@ -60,9 +61,13 @@ def _event_text(event: AnyEvent) -> str:
 
 
 def _line(seq: int, at: str, actor: str, prev: str, head: str, event: str) -> bytes:
-    """The one way to write an entry: whatever differs from it by a byte was not written by a journal."""
+    """The one way to write an entry: whatever differs from it by a byte was not written by a journal.
+
+    What cannot be seen is written as its escape, so that a journal may be shown in any terminal.
+    """
     start = json.dumps({"seq": seq, "at": at, "actor": actor, "prev": prev, "hash": head}, ensure_ascii=False)
-    return f'{start[:-1]}, "event": {event}}}'.encode()
+    seen = UNSAFE.sub(lambda found: json.dumps(found[0])[1:-1], event)
+    return f'{start[:-1]}, "event": {seen}}}'.encode()
 
 
 class Journal:

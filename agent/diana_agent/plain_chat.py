@@ -12,6 +12,7 @@ from diana_agent.call import Call
 from diana_agent.chat import Chat
 from diana_agent.conversation import leaves
 from diana_agent.events import AnyEvent, ModelSaid, ToolAnswered, ToolRequested, UserSaid
+from diana_agent.guard.phrases import spoken
 from diana_agent.headless import print_line, tell
 from diana_agent.leaving import on_leaving
 from diana_agent.plain_person import open_person
@@ -70,13 +71,22 @@ async def _typed() -> str:
 def _draw(event: AnyEvent, catalogue: Catalogue) -> None:
     match event:
         case ModelSaid():
-            print_line(f"diana: {event.text}")
+            # Each line says who speaks: what a model writes must not pass for what the program measured.
+            for line in event.text.splitlines():
+                print_line(f"diana: {line}")
+            _warn_of_phrase(event.text, catalogue)
         case ToolRequested():
             print_line(f"tool: {event.verb}")
         case ToolAnswered():
             print_line(f"tool: {event.verb} {'✓' if event.ok else '✗'} {event.seconds:.1f} s")
         case UserSaid():
-            pass
+            _warn_of_phrase(event.text, catalogue)
         case _:
             for line in lines_of(event, catalogue):
                 print_line(line)
+
+
+def _warn_of_phrase(text: str, catalogue: Catalogue) -> None:
+    """A phrase in the conversation confirms nothing, whoever wrote it (the guard's design, 7)."""
+    if spoken(text):
+        print_line(catalogue.say("plain.phrase_in_chat"))

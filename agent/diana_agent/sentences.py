@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from diana_agent import events as ev
-from diana_prompts.catalogue import Catalogue
+from diana_prompts.catalogue import Catalogue, one_line
 from diana_tools.domain import Finding, Loss, Plan
 
 
@@ -43,7 +43,7 @@ def refusal(reason: str, fields: dict[str, str], catalogue: Catalogue) -> str:
         if catalogue.has(message):
             with suppress(KeyError):  # a field that nobody filled must not hide what happened
                 return catalogue.say(message, **fields)
-    return reason
+    return one_line(reason)
 
 
 def halt(event: ev.Halted, catalogue: Catalogue) -> str:
@@ -55,7 +55,7 @@ def halt(event: ev.Halted, catalogue: Catalogue) -> str:
 def kind_word(kind: str, catalogue: Catalogue) -> str:
     """What a finding does, in words; a kind that a third party's rule made up stays as it is."""
     message = f"kind.{kind}"
-    return catalogue.say(message) if catalogue.has(message) else kind.replace("_", " ")
+    return catalogue.say(message) if catalogue.has(message) else one_line(kind.replace("_", " "))
 
 
 def finding_words(finding: Finding, catalogue: Catalogue) -> str:
@@ -64,7 +64,7 @@ def finding_words(finding: Finding, catalogue: Catalogue) -> str:
     if catalogue.has(message):
         with suppress(KeyError):
             return catalogue.say(message, object=finding.object or "?", file=finding.file, line=finding.line)
-    return f"{kind_word(finding.kind, catalogue)} {finding.object}"
+    return one_line(f"{kind_word(finding.kind, catalogue)} {finding.object}")
 
 
 def plan_lines(plan: Plan, catalogue: Catalogue) -> tuple[str, ...]:
@@ -80,7 +80,8 @@ def plan_lines(plan: Plan, catalogue: Catalogue) -> tuple[str, ...]:
         say("plan.list" if plan.direction == "up" else "plan.list_down"),
     ]  # fmt: skip
     for number, one in enumerate(plan.pending, 1):
-        lines.append(f"{number}. {one.name} - {one.description}" if one.description else f"{number}. {one.name}")
+        name, told = one_line(one.name), one_line(one.description)
+        lines.append(f"{number}. {name} - {told}" if told else f"{number}. {name}")
         for finding in plan.findings:
             if finding.migration == one.id:
                 mark = "▲" if finding.data_loss else "·"
@@ -117,4 +118,4 @@ def _difference(word: str, catalogue: Catalogue) -> str:
         if catalogue.has(message):
             with suppress(KeyError):
                 return catalogue.say(message, value=rest.replace(":", " ", 1))
-    return word
+    return one_line(word)

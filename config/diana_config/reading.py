@@ -14,8 +14,11 @@ from diana_config.errors import SettingsError
 LIMIT = 128 * 1024
 """Bytes a file of settings may have; the parsers are slow enough on purpose-made input to hang on more."""
 
-UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff]")
-"""What one line of text never holds: control, bidirectional and zero-width characters, and half characters."""
+UNSAFE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff"
+    r"\U000e0000-\U000e0fff]"
+)
+"""What one line of text never holds: control, bidirectional, zero-width and tag characters, and half characters."""
 
 _DEEP = 60
 _USERINFO = re.compile(r"://\S*@")

@@ -8,7 +8,24 @@ from functools import cache
 from importlib.resources import files
 from string import Formatter
 
+from diana_config.reading import UNSAFE
+
 FALLBACK = "en"
+LONGEST_FIELD = 4_000
+OF_SEVERAL_LINES = "text"
+"""The field that may have several lines; any other is one, so that no name begins a line of its own."""
+
+
+class Sentence(str):
+    """A sentence of the catalogue: its line ends are its own, and may stay when it is a field of another one."""
+
+    __slots__ = ()
+
+
+def one_line(text: str) -> str:
+    """Untrusted text as one line without anything that cannot be seen, bounded."""
+    seen = UNSAFE.sub("", " ".join(text[: 2 * LONGEST_FIELD].split()))
+    return seen if len(seen) <= LONGEST_FIELD else seen[: LONGEST_FIELD - 1] + "…"
 
 
 @cache
@@ -42,11 +59,16 @@ class Catalogue:
         """Whether the id exists."""
         return message in _messages(self.language) or message in _messages(FALLBACK)
 
-    def say(self, message: str, /, **fields: str | int | float) -> str:
-        """The sentence of `message` with its fields filled in; values are never expanded again.
+    def say(self, message: str, /, **fields: str | int | float) -> Sentence:
+        """The sentence of `message` with its fields filled in, each as one line; values are never expanded again.
 
         Raises:
             KeyError: the id is unknown, or a field is missing.
         """
         text = _messages(self.language).get(message) or _messages(FALLBACK)[message]
-        return text.format_map({name: str(value) for name, value in fields.items()})
+        return Sentence(text.format_map({name: _filled(name, value) for name, value in fields.items()}))
+
+
+def _filled(name: str, value: str | int | float) -> str:
+    whole = isinstance(value, Sentence) or name == OF_SEVERAL_LINES
+    return str(value) if whole else one_line(str(value))

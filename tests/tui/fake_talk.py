@@ -38,11 +38,11 @@ class FakeTalk:
     """Implements `conversation.Talk`. `greet` plays the first scene, each `say` the next one."""
 
     project = "shop"
-    model_name = "embedded"
     journal_path = "/state/runs/20261124T093000-abc.jsonl"
 
     def __init__(self, person: Person, scenes: Sequence[Scene]) -> None:
         self.person = person
+        self.model_name = "embedded"
         self.busy = False
         self.changing = False
         self.said: list[str] = []
@@ -90,6 +90,7 @@ class FakeTalk:
             case Question():
                 self.replies.append(await self.person.ask(act))
             case _:
+                self.model_name = act.model if isinstance(act, ev.ModelSaid) else self.model_name
                 self.changing = isinstance(act, ev.ChangeStarted) or (
                     self.changing and not isinstance(act, ev.ChangeFinished)
                 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 EXECUTE = "EXECUTE DESTRUCTIVE MIGRATIONS"
 
 
@@ -23,3 +25,14 @@ def restore(database: str, since: str) -> str:
 def matches(typed: str, phrase: str) -> bool:
     """Exact equality, outer spaces trimmed; case matters."""
     return typed.strip(" ") == phrase
+
+
+_WORDS = re.compile(r"[^\W_]+")
+_SPOKEN = ("execute destructive migrations", "skip backup on", "run without a restore test on", "losing writes since",
+           "repair history on", "steal lock on", "salvage into")  # fmt: skip
+
+
+def spoken(text: str) -> bool:
+    """Whether a text of the conversation holds a phrase, in any case and with anything between its words."""
+    words = " ".join(_WORDS.findall(text.casefold()))
+    return any(phrase in words for phrase in _SPOKEN)

@@ -29,7 +29,7 @@ from diana_agent.models.base import (
     Verb,
 )
 from diana_agent.models.last_request import LastRequest, Sent
-from diana_agent.models.reading import LONGEST_REPLY, Fault, Reading, ending
+from diana_agent.models.reading import LONGEST_REPLY, Fault, Reading, ending, unsigned
 from diana_agent.models.told import Sharing
 from diana_agent.models.wire import messages_of, system_of, tools_of
 from diana_tools.errors import DianaError
@@ -301,10 +301,10 @@ def _take(reading: Reading, event: ParsedMessageStreamEvent[None]) -> str:
     elif event.type == "content_block_start":
         reading.arguments = "" if event.content_block.type == "tool_use" else None
         if event.content_block.type == "text":
-            piece = ("\n\n" if reading.shown.strip() else "") + plain(event.content_block.text)
+            piece = ("\n\n" if reading.shown.strip() else "") + unsigned(event.content_block.text, LONGEST_REPLY)
     elif event.type == "content_block_delta":
         if event.delta.type == "text_delta":
-            piece = plain(event.delta.text, LONGEST_REPLY)
+            piece = unsigned(event.delta.text, LONGEST_REPLY)
         elif event.delta.type == "input_json_delta" and reading.arguments is not None:
             reading.arguments += event.delta.partial_json
     elif event.type == "content_block_stop":

@@ -33,11 +33,14 @@ Shape: TypeAlias = "Mapping[str, Kind | Shape]"
 _P, _N, _C = Kind.PUBLIC, Kind.NAME, Kind.COUNT
 
 WHERE: Shape = {"name": _N, "level": _P, "because": _N}
+ADAPTER: Shape = {"adapter": {"distribution": _N, "version": _N}}
 DETECTION: Shape = {
+    **ADAPTER,
     "tool": _P, "root": _N, "config": _N, "migrations": _N, "count": _C, "section": _N, "confidence": _P,
     "evidence": {"path": _N, "why": _P},
 }  # fmt: skip
 CONNECTION: Shape = {
+    **ADAPTER,
     "engine": _P, "place": _N, "database": _N, "username": Kind.VALUE, "identity": Kind.VALUE, "server_version": _N,
     "size": _C, "sessions": _C, "round_trip": _C, "version": _N, "fingerprint": Kind.VALUE, "environment": WHERE,
 }  # fmt: skip
@@ -54,6 +57,7 @@ UNREAD: Shape = {"file": _N, "line": _N, "why": _P, "migration": _N}
 _RECOVERY: Shape = {"rung": _P, "why": _P, "recovered": _P, "problems": Kind.PROBLEM}
 _HASH: Shape = {"plan_hash": Kind.VALUE, "plan_code": _P}
 PLAN: Shape = {
+    **ADAPTER,
     "tool": _P, "tool_version": _N, "target": {"engine": _P, "place": _N, "database": _N}, "environment": WHERE,
     "direction": _P, "current": _N, "target_version": _N, "pending": MIGRATION, "findings": FINDING, "unread": UNREAD,
     "destructive": _P, "estimate": {"seconds": _C, "confidence": _P, "basis": _P}, "recovery": _RECOVERY,

@@ -27,7 +27,9 @@ _OBJECTS = re.compile(
     rf"|\b(?:UNIQUE|NOT NULL|CHECK|FOREIGN KEY) constraint failed: ({_PATH}(?:, {_PATH}){{0,15}})"
 )
 # From here on a message quotes rows and parameters, and a value may hold anything, line ends too.
-_QUOTES = re.compile(r"\b(?:DETAIL|CONTEXT|WHERE|STATEMENT|QUERY)\b ?:|\[parameters|\[SQL|\bFailing row|\bKey \(|=\(|\bLINE \d+:")
+_QUOTES = re.compile(
+    r"\b(?:DETAIL|CONTEXT|WHERE|STATEMENT|QUERY)\b ?:|\[parameters|\[SQL|\bFailing row|\bKey \(|=\(|\bLINE \d+:"
+)
 _WORD = re.compile(rf"{_PATH}|\S")
 _GENERAL = """
     a aborted access active again already also ambiguous an and are as at automatically be because been before block

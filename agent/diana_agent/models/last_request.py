@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -44,7 +45,7 @@ class Sent:
     @property
     def shown(self) -> str:
         """The body for a terminal: the same JSON, with an escape for each character that cannot be seen."""
-        return UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", self.body)
+        return UNSAFE.sub(lambda found: json.dumps(found[0])[1:-1], self.body)
 
 
 def _header(pair: tuple[str, str]) -> tuple[str, str]:

@@ -7,16 +7,24 @@ from dataclasses import dataclass, field
 
 from diana_agent.models.base import Part, Stop, ToolCall
 from diana_agent.models.wire import object_of
+from diana_tools.redaction import plain
 
 LONGEST_REPLY = 200_000
 LONGEST_CALL = 20_000
 _ID = re.compile(r"[A-Za-z0-9_.:\-]{1,200}")
 _VERB = re.compile(r"[A-Za-z0-9_\-]{1,64}")
+_SIGNS = {ord(sign): "•" for sign in "✓✔✅☑🗹✗✘✖❌❎▲⚠●🟢🔴🟠🛑🔒▸▶"}
+_FRAMES = {code: "-" if code in (0x2500, 0x2501, 0x2550) else "|" for code in range(0x2500, 0x25A0)}
 _ENDS = {
     "end_turn": (Stop.END, ""), "stop_sequence": (Stop.END, ""), "tool_use": (Stop.TOOL_USE, ""),
     "max_tokens": (Stop.CUT, "model.too_long"), "model_context_window_exceeded": (Stop.CUT, "model.too_much"),
     "refusal": (Stop.REFUSED, "model.refused"),
 }  # fmt: skip
+
+
+def unsigned(text: str, limit: int) -> str:
+    """What a model wrote, cleaned, without the signs and frames by which people know what Diana has measured."""
+    return plain(text, limit).translate(_SIGNS | _FRAMES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,6 @@ class Board:
 
     @_show.register
     def _(self, event: ev.RunStarted) -> None:
-        self._instruments.status.tell("model", event.model)
         self._enter(FIRST)
 
     @_show.register
@@ -82,7 +81,6 @@ class Board:
 
     @_show.register
     def _(self, event: ev.ModelSaid) -> None:
-        self._instruments.status.tell("model", event.model)
         self._instruments.status.spend(event.input_tokens + event.output_tokens, event.cost)
 
     @_show.register

@@ -22,8 +22,6 @@ from diana_agent.tui.widgets.steps import duration
 from diana_agent.tui.widgets.tool_card import ToolCard
 from diana_agent.tui.words import Words, clean
 
-_PHRASES = (phrases.EXECUTE, "SKIP BACKUP ON ", "RUN WITHOUT A RESTORE TEST ON ", "LOSING WRITES SINCE ")
-
 _TONES = ("good", "warn", "bad")
 
 
@@ -102,7 +100,7 @@ class Story:
 
     def _warn_of_phrase(self, text: str) -> None:
         """A phrase in the conversation confirms nothing, whoever wrote it (the guard's design, 7)."""
-        if any(phrase in text for phrase in _PHRASES):
+        if phrases.spoken(text):
             self._add(Sentence(self._words("phrase_in_chat"), "warn"))
 
     @_draw.register

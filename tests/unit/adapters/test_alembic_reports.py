@@ -164,7 +164,8 @@ def test_every_code_of_the_programs_has_a_sentence() -> None:
     table = source.partition("_WORDS = (")[2].partition("\n)")[0]
     codes |= set(re.findall(r'"(\w+)"\),?\n', table))
     codes |= {"driver_missing", "dependency_missing", "variable_missing", "config_percent", "config_broken",
-              "url_unreadable", "url_dialect_unknown", "env_failed", "probe_silent"}  # fmt: skip
+              "url_unreadable", "url_dialect_unknown", "env_failed", "probe_silent",
+              "name_not_text"}  # fmt: skip
     assert len(codes) > 25
     folder = files("diana_prompts") / "messages" / "en"
     known = {key for entry in folder.iterdir() for key in tomllib.loads(entry.read_text("utf-8"))}

@@ -71,7 +71,7 @@ def test_every_field_of_every_result_type_is_declared(maker: str, data: st.DataO
 
 
 def test_every_function_that_makes_a_body_is_looked_at() -> None:
-    parts = {"environment", "migration", "finding", "unread"}
+    parts = {"adapter", "environment", "migration", "finding", "unread"}
     public = {name for name, _ in inspect.getmembers(bodies, inspect.isfunction) if not name.startswith("_")}
     assert public - parts == set(MADE_BY)
 

@@ -55,8 +55,22 @@ def report(kept, body):
     """One marked line of JSON, on a line of its own whatever the project printed before."""
     sys.stdout.flush()
     sys.stderr.flush()
+    halved = next(_halved(body), None)
+    if halved is not None:
+        # Half a character stands for a byte of a name that is no UTF-8; nobody could read such an answer.
+        body = {"error": "name_not_text", "words": halved.encode("utf-8", "backslashreplace").decode()[:300]}
     kept.write("\n" + MARK + json.dumps(body) + "\n")
     kept.flush()
+
+
+def _halved(value):
+    """The texts in an answer that hold half a character."""
+    if isinstance(value, str):
+        if re.search("[\ud800-\udfff]", value):
+            yield value
+    elif isinstance(value, (dict, list, tuple)):
+        for one in value.items() if isinstance(value, dict) else value:
+            yield from _halved(one)
 
 
 def watch_files(root):
