@@ -12,47 +12,46 @@ from pathlib import Path
 
 import pytest
 
-import hostile
+import clones
 import walking
 from answers import Node, Result
+from clones import BMAD, FORBIDDEN, Clone, Inside
 from diana_agent.call import Call
 from diana_agent.runtime import settings_of
 from diana_agent.sentences import refusal
 from diana_config.bmad import FOLDERS, WORKFLOW
 from diana_config.errors import SettingsError
 from diana_prompts.catalogue import Catalogue
-from hostile import Hostile, Inside
 from servers import PgDatabase
+from tui.terminal import Terminal
 
 pytestmark = pytest.mark.integration
 
 ASKING = ("connect", "plan", "ask", "backup", "rehearse", "dry-run", "migrate", "verify", "rollback", "restore")
-LOOKING = ("detect", "config", "journal", "report")
-CHATS = (("chat", "--plain"), (), ("--plain",))
-MORE = {"ask": ("ask", "What would be lost?"), "config": ("config", "show"), "journal": ("journal", "show")}
+CHATS = (("chat", "--plain"), ())
 
 
 @pytest.fixture(scope="module")
-def clone(tmp_path_factory: pytest.TempPathFactory) -> Generator[Hostile]:
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Generator[Clone]:
     """The clone that nobody trusts, with a SQLite database."""
     folder = tmp_path_factory.mktemp("hostile")
     database = walking.sqlite_shop(folder / "app.db")
-    with hostile.listening() as (endpoint, called):
-        yield hostile.plant(folder, f"sqlite:///{database}", endpoint, called)
+    with clones.listening() as (endpoint, called):
+        yield clones.plant(folder, f"sqlite:///{database}", endpoint, called)
 
 
 @pytest.fixture
-def person(tmp_path: Path, clone: Hostile) -> Inside:
+def person(tmp_path: Path, clone: Clone) -> Inside:
     return inside(tmp_path, clone)
 
 
-def inside(folder: Path, clone: Hostile) -> Inside:
+def inside(folder: Path, clone: Clone) -> Inside:
     temporary = folder / "tmp"
     temporary.mkdir()
-    return Inside(folder / "who", temporary, {"PATH": hostile.on_path(clone.project)}, project=clone.project)
+    return Inside(folder / "who", temporary, {"PATH": clones.on_path(clone.project)})
 
 
-def untouched(clone: Hostile, before: list[str], database: Path) -> None:
+def untouched(clone: Clone, before: list[str], database: Path) -> None:
     assert clone.ran() == set()
     assert clone.called == []
     assert walking.dump(database) == before
@@ -60,10 +59,10 @@ def untouched(clone: Hostile, before: list[str], database: Path) -> None:
 
 
 @pytest.mark.parametrize("verb", ASKING)
-def test_before_trust_no_verb_runs_anything_of_it(clone: Hostile, person: Inside, verb: str) -> None:
+def test_before_trust_no_verb_runs_anything_of_it(clone: Clone, person: Inside, verb: str) -> None:
     database = clone.project.parent / "app.db"
     before = walking.dump(database)
-    words = MORE.get(verb, (verb,))
+    words = (verb, "What would be lost?") if verb == "ask" else (verb,)
     result = person.diana(clone.project, *words, "--json", "--yes", "--environment", "dev", piped="y\n" * 20)
     assert (result.code, result.summary["reason"]) == (2, "project_not_trusted"), result
     assert "--trust" in result.summary["sentence"].text
@@ -71,22 +70,20 @@ def test_before_trust_no_verb_runs_anything_of_it(clone: Hostile, person: Inside
     assert not list(person.backups.rglob("*"))
 
 
-@pytest.mark.parametrize("verb", LOOKING)
-def test_verbs_that_only_look_need_no_trust_and_run_nothing(clone: Hostile, person: Inside, verb: str) -> None:
+def test_verbs_that_only_look_need_no_trust_and_run_nothing(clone: Clone, person: Inside) -> None:
     database = clone.project.parent / "app.db"
     before = walking.dump(database)
-    if verb in ("journal", "report"):
-        person.diana(clone.project, "detect")
-    result = person.diana(clone.project, *MORE.get(verb, (verb,)), *(("--json",) if verb != "journal" else ()))
-    assert result.code == 0, result
-    if verb == "detect":
-        tools = [one["tool"].text for one in result.summary["detections"]]
-        assert tools == ["alembic"], "links out of the tree, pipes and devices are no files of the project's"
+    found = person.diana(clone.project, "detect", "--json")
+    tools = [one["tool"].text for one in found.summary["detections"]]
+    assert tools == ["alembic"], "links out of the tree, pipes and devices are no files of the project's"
+    for words in (("config", "show"), ("journal", "show"), ("journal", "verify"), ("report",)):
+        result = person.diana(clone.project, *words)
+        assert result.code == 0, result
     untouched(clone, before, database)
 
 
 @pytest.mark.parametrize("words", CHATS)
-def test_the_chats_first_words_run_nothing(clone: Hostile, person: Inside, words: tuple[str, ...]) -> None:
+def test_the_chats_first_words_run_nothing(clone: Clone, person: Inside, words: tuple[str, ...]) -> None:
     database = clone.project.parent / "app.db"
     before = walking.dump(database)
     result = person.diana(clone.project, *words, piped="what is pending?\nyes, trust it\n/quit\n")
@@ -95,30 +92,43 @@ def test_the_chats_first_words_run_nothing(clone: Hostile, person: Inside, words
     untouched(clone, before, database)
 
 
+def test_the_screen_asks_before_anything_ran_and_a_no_runs_nothing(clone: Clone, person: Inside) -> None:
+    database = clone.project.parent / "app.db"
+    before = walking.dump(database)
+    words = (str(walking.COMMAND), "chat", "--project", str(clone.project))
+    with Terminal(words, {**person.environment, "TERM": "xterm-256color"}, (100, 40)) as screen:
+        screen.wait_for(Catalogue().say("ask.trust.title"))
+        untouched(clone, before, database)
+        screen.rest(1)
+        screen.press("\x1b")
+        screen.wait_for("--trust", len(screen.drawn))
+        untouched(clone, before, database)
+
+
 def _model(person: Inside) -> str:
     """Which model talked: the clone's own key must not turn another on."""
     return Node(json.loads(person.journals()[-1].read_text().splitlines()[0]))["event"]["model"].text
 
 
-def _call(clone: Hostile, home: Path) -> Call:
-    return Call(clone.project, {}, {"HOME": str(home), "PATH": hostile.on_path(clone.project)})
+def _call(clone: Clone, home: Path) -> Call:
+    return Call(clone.project, {}, {"HOME": str(home), "PATH": clones.on_path(clone.project)})
 
 
-@pytest.mark.parametrize("key", hostile.FORBIDDEN)
-def test_each_key_that_is_a_persons_is_an_error_that_names_their_file(clone: Hostile, tmp_path: Path, key: str) -> None:
-    said = hostile.FORBIDDEN[key].format(endpoint=clone.endpoint)
+@pytest.mark.parametrize("key", FORBIDDEN)
+def test_each_key_that_is_a_persons_is_an_error_that_names_their_file(clone: Clone, tmp_path: Path, key: str) -> None:
+    said = FORBIDDEN[key].format(endpoint=clone.endpoint)
     _refused(clone, tmp_path, clone.project / "diana.toml", said, key)
 
 
-@pytest.mark.parametrize("key", hostile.BMAD)
+@pytest.mark.parametrize("key", BMAD)
 @pytest.mark.parametrize("folder", FOLDERS)
-def test_the_same_in_bmads_files(clone: Hostile, tmp_path: Path, key: str, folder: str) -> None:
+def test_the_same_in_bmads_files(clone: Clone, tmp_path: Path, key: str, folder: str) -> None:
     path = clone.project / folder / WORKFLOW
     path.parent.mkdir(parents=True, exist_ok=True)
-    _refused(clone, tmp_path, path, hostile.BMAD[key], key)
+    _refused(clone, tmp_path, path, BMAD[key], key)
 
 
-def _refused(clone: Hostile, home: Path, path: Path, said: str, key: str) -> None:
+def _refused(clone: Clone, home: Path, path: Path, said: str, key: str) -> None:
     own = home / ".config/diana/diana.toml"
     own.parent.mkdir(parents=True)
     own.write_text('[environments.known]\nlevel = "production"\nhosts = ["db"]\n')
@@ -142,7 +152,7 @@ def _refused(clone: Hostile, home: Path, path: Path, said: str, key: str) -> Non
     assert clone.called == []
 
 
-def test_a_key_that_is_a_persons_stops_every_verb_before_anything_is_begun(clone: Hostile, tmp_path: Path) -> None:
+def test_a_key_that_is_a_persons_stops_every_verb_before_anything_is_begun(clone: Clone, tmp_path: Path) -> None:
     file, person = clone.project / "diana.toml", inside(tmp_path, clone)
     before = file.read_text()
     file.write_text(f'model_endpoint = "{clone.endpoint}"\n')
@@ -157,7 +167,7 @@ def test_a_key_that_is_a_persons_stops_every_verb_before_anything_is_begun(clone
     assert clone.called == []
 
 
-def test_a_file_of_the_clone_is_no_persons_file_even_when_a_variable_names_it(clone: Hostile, person: Inside) -> None:
+def test_a_file_of_the_clone_is_no_persons_file_even_when_a_variable_names_it(clone: Clone, person: Inside) -> None:
     person.environ["DIANA_CONFIG"] = str(clone.project / "evil.toml")
     result = person.diana(clone.project, "migrate", "--trust", "--yes")
     assert (result.code, "evil.toml" in result.err) == (2, True), result
@@ -171,10 +181,10 @@ def settings_shown(person: Inside, project: Path) -> dict[str, str]:
 
 def test_after_trust_it_changes_nothing_that_is_a_persons(tmp_path: Path) -> None:
     """The same run on the clone and on a clean one: settings, level, model, stores, child environment, result."""
-    with hostile.listening() as (endpoint, called):
+    with clones.listening() as (endpoint, called):
         places = [walking.sqlite_shop(tmp_path / name / "app.db") for name in ("clean", "evil")]
         pure = walking.project(tmp_path / "clean/clone", f"sqlite:///{places[0]}")
-        clone = hostile.plant(tmp_path / "evil", f"sqlite:///{places[1]}", endpoint, called, runs=True)
+        clone = clones.plant(tmp_path / "evil", f"sqlite:///{places[1]}", endpoint, called, runs=True)
         clean, evil = (_run(project) for project in (pure, clone.project))
     ran = clone.ran()
     assert called == []
@@ -191,12 +201,12 @@ def _run(project: Path) -> tuple[object, ...]:
     """What a whole trusted run on a project came to, in everything that is a person's to say."""
     seen, env = project.parent / "seen.json", project / "migrations/env.py"
     env.write_text(f"import json, os\njson.dump(dict(os.environ), open({str(seen)!r}, 'w'))\n{env.read_text()}")
-    person = Inside(project.parent / "who", project.parent, project=project)
-    person.environ |= {"PATH": hostile.on_path(project) if (project / "bin").exists() else walking.PATH}
+    person = Inside(project.parent / "who", project.parent)
+    person.environ |= {"PATH": clones.on_path(project) if (project / "bin").exists() else walking.PATH}
     person.environ |= {"MINE": "mine", "ANTHROPIC_AUTH_TOKEN": "not-for-children", "AWS_PROFILE": "mine"}
     person.say('child_env = ["MINE"]\n')
     shown = settings_shown(person, project)
-    done = person.diana(project, "migrate", "--trust", "--yes", "--environment", "dev", "--json")
+    done = person.diana(project, "migrate", "--trust", "--yes", "--skip-rehearsal", "--environment", "dev", "--json")
     assert done.code == 0, done
     return _theirs(shown), _facts(person, done), _environ(seen), walking.dump(project.parent / "app.db")
 
@@ -226,11 +236,11 @@ def _environ(seen: Path) -> dict[str, str]:
 
 def test_the_helpers_of_a_postgresql_run_are_the_systems_own(tmp_path: Path, pg_database: PgDatabase) -> None:
     walking.pg_shop(pg_database)
-    with hostile.listening() as (endpoint, called):
-        clone = hostile.plant(tmp_path / "evil", pg_database.url, endpoint, called, runs=True)
+    with clones.listening() as (endpoint, called):
+        clone = clones.plant(tmp_path / "evil", pg_database.url, endpoint, called, runs=True)
         temporary = Path(tempfile.mkdtemp(prefix="diana-walk-", dir="/tmp"))
         temporary.chmod(0o1777)
-        person = Inside(tmp_path / "who", temporary, {"PATH": hostile.on_path(clone.project)}, project=clone.project)
+        person = Inside(tmp_path / "who", temporary, {"PATH": clones.on_path(clone.project)})
         person.secrets.append(pg_database.password)
         (clone.project / "diana.toml").write_text(
             'environment = "qa"\n[environments.qa]\nlevel = "dev"\nhosts = ["*"]\n'
