@@ -1,0 +1,44 @@
+"""What is mutated, and the tests that must notice: quick ones, which call the code in question themselves."""
+
+from __future__ import annotations
+
+from mutation.mutants import Source
+
+_GUARD = ("tests/guard/test_checks_guard.py", "tests/guard/test_checks_mint.py", "tests/guard/test_checks_policy.py")
+_APPROVALS = (
+    "tests/unit/test_approvals.py", "tests/unit/test_approvals_ask.py", "tests/unit/test_approvals_file.py",
+    "tests/unit/test_approvals_ssh.py", "tests/guard/test_checks_approvals.py",
+)  # fmt: skip
+
+SOURCES = (
+    Source("agent/diana_agent/guard/guard.py", _GUARD, limits=("MAX_TRIES", "MAX_REFUSALS")),
+    Source("agent/diana_agent/guard/policy.py", _GUARD, limits=("_CLOCK_GRAIN",)),
+    Source("agent/diana_agent/guard/mint.py", _GUARD, limits=("LIFETIME",)),
+    Source("agent/diana_agent/guard/phrases.py", _GUARD, lists=("_SPOKEN",)),
+    Source(
+        "agent/diana_agent/guard/levels.py", ("tests/unit/config/test_levels.py", "tests/guard/test_checks_levels.py"),
+        digests=("kinship",),
+    ),
+    Source("agent/diana_agent/guard/rules.py", _GUARD),
+    Source("agent/diana_agent/journal.py", ("tests/unit/test_journal.py", "tests/guard/test_checks_journal.py")),
+    Source("agent/diana_agent/workflow.py", ("tests/guard/test_checks_workflow.py",)),
+    Source(
+        "agent/diana_agent/dispatch.py", ("tests/guard/test_checks_dispatch.py",),
+        only=("dispatch", "_validated", "_stepped", "_caught", "halted"),
+    ),
+    Source("agent/diana_agent/approvals.py", _APPROVALS, limits=("LATEST_START", "LONGEST", "SKEW")),
+    Source("agent/diana_agent/approvals_seal.py", _APPROVALS),
+    Source("agent/diana_agent/approvals_used.py", _APPROVALS),
+    Source("tools/diana_tools/permit.py", _GUARD, digests=("Operation.digest",)),
+    Source("tools/diana_tools/executor.py", ("tests/guard/test_checks_executor.py",), lists=("_WITHHELD",)),
+    Source(
+        "tools/diana_tools/session_places.py", ("tests/guard/test_checks_sessions.py",),
+        digests=("session_digest", "maintenance_digest", "own_server_digest"),
+    ),
+    Source(
+        "tools/diana_tools/sessions.py", ("tests/guard/test_checks_sessions.py",),
+        only=("Sessions", "_connected", "_hold_to_reading", "_engine", "_open_sqlite", "_sqlite_file", "_settle",
+              "own_file"),
+    ),
+)  # fmt: skip
+EQUIVALENT: dict[str, str] = {}
