@@ -56,6 +56,11 @@ def explained(store: str, location: str) -> Generator[None]:
         raise _refusal(store, location, _of_the_sdk(error), error) from None
     except ResponseParserError as error:
         raise _refusal(store, location, "store_unreachable", error) from None
+    except AttributeError as error:
+        # The SDK takes the body of a 5xx answer to a download for text, where it has made a stream of it.
+        if "StreamingChecksumBody" not in str(error):
+            raise
+        raise _refusal(store, location, "store_unreachable", ConnectionError("HTTP 5xx")) from None
 
 
 def _answered(error: ClientError) -> str:
