@@ -68,9 +68,9 @@ class QuestionScreen(ModalScreen[Reply]):
     def compose(self) -> ComposeResult:
         """Title and environment, the facts, the question, and what the kind of question needs."""
         question = self.question
-        facts = [styled(clean(fact, 2_000), "bold $bad" if fact.startswith("▲") else "") for fact in question.facts]
+        facts = [styled(_line(fact, 2_000), "bold $bad" if fact.startswith("▲") else "") for fact in question.facts]
         with Vertical(id="dialog"):
-            yield _Head(clean(question.title or self.words("question"), 200), self._badge)
+            yield _Head(_line(question.title or self.words("question"), 200), self._badge)
             if facts:
                 with _Facts(id="facts"):
                     yield Paragraphs(facts, styled("• ", "$quiet"))
@@ -127,6 +127,11 @@ class QuestionScreen(ModalScreen[Reply]):
         """Close a question that was withdrawn while something stood above it."""
         if self._withdrawn:
             self.dismiss(Reply(given=False))
+
+
+def _line(text: str, limit: int) -> str:
+    """One line, whatever stands in it: no name draws a line of the question's own."""
+    return " ".join(clean(text, limit).split())
 
 
 def _empty_input() -> None:
