@@ -95,6 +95,7 @@ LINES: Mapping[str, tuple[str, ...]] = {
     ),
     "a project file that sets a store, a policy, a model endpoint": (
         f"{_MORE}project_file_that_sets_a_store_a_policy_a_model_endpoint",
+        "tests/integration/test_hostile_clone.py::test_each_key_that_is_a_persons_is_an_error_that_names_their_file",
         "tests/unit/config/test_settings_property.py::test_no_project_lowers_anything",
     ),
     "a project with a hard-coded URL in each of the tools": (
@@ -104,6 +105,7 @@ LINES: Mapping[str, tuple[str, ...]] = {
     "a repository whose git config has an fsmonitor hook": (f"{_LIST}repository_with_an_fsmonitor_hook",),
     "a pg_dump planted in the project's bin": (
         "tests/unit/databases/test_postgresql_parts.py::test_wrappers_mixed_versions_and_unsafe_places_are_passed_over",
+        "tests/integration/test_child_secrets.py::test_a_planted_program_is_not_one_of_dianas_own",
     ),
     "keys typed before the question appears": (
         "tests/integration/test_plain_person.py::test_keys_typed_before_the_question_are_not_an_answer",
