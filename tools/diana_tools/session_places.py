@@ -66,8 +66,8 @@ def require(url: DatabaseUrl, place: Place, operation: Operation, use: Use) -> N
         ChangeFailed: `session_mismatch`.
     """
     scratch = operation.act is Act.SCRATCH
-    good = use.digest == _wanted(url, place) and (url.engine == "sqlite" or scratch == isinstance(place, OwnServer))
-    if not good:
+    wanted, own = _wanted(url, place), isinstance(place, OwnServer)
+    if not wanted or use.digest != wanted or (url.engine != "sqlite" and scratch != own):
         raise mismatch(url, use)
 
 
