@@ -164,6 +164,7 @@ def test_what_nothing_but_a_secret_can_be_is_masked_even_in_facts() -> None:
     assert sure("ALTER USER x PASSWORD 'a b'; IDENTIFIED BY 'c'") == "ALTER USER x PASSWORD '***'; IDENTIFIED BY '***'"
     assert sure("Authorization: Bearer abcdefghijklmnop==") == "Authorization: Bearer ***"
     assert sure("sk-ant-api03-abcdefghijkl AKIAABCDEFGHIJKLMNOP") == f"{MASK} {MASK}"
+    assert sure("no revision identified by 'zz'") == "no revision identified by 'zz'", "English, not SQL"
     fact = "UPDATE api_tokens SET token = md5(x), secret: 5 rows of tokens"
     assert sure(fact) == fact
 

@@ -12,7 +12,8 @@ MASK: Final = "***"
 _SURE = (
     (re.compile(r"(?<![a-zA-Z0-9+.\-])([a-zA-Z][a-zA-Z0-9+.\-]{0,40}://[^\s:/@'\"]*):([^\s/'\"]+)@"), rf"\1:{MASK}@"),
     (re.compile(r"(?i)([?&](?:[a-z_]{0,20}password|pragma_key|[a-z_]{0,20}token)=)[^\s&'\"\\]+"), rf"\1{MASK}"),
-    (re.compile(r"(?i)\b(password|identified\s+by)(\s+E?)'[^'\"\\]{1,500}'"), rf"\1\2'{MASK}'"),
+    # In capitals alone: Alembic says of a revision that it is "identified by 'x'".
+    (re.compile(r"\b((?i:password)|IDENTIFIED\s+BY)(\s+E?)'[^'\"\\]{1,500}'"), rf"\1\2'{MASK}'"),
     (re.compile(r"(?i)\b(bearer\s+)[a-z0-9._~+/\-]{12,}=*"), rf"\1{MASK}"),
     (re.compile(r"\b(?:sk-[\w\-]{16,}|AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{20,}|xox[abprs]-[\w\-]{10,})"), MASK),
 )  # fmt: skip
