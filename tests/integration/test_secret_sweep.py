@@ -9,6 +9,7 @@ import threading
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
@@ -41,6 +42,11 @@ say("api_key=" + api_key)
 """
 
 
+@cache
+def _ways(word: str) -> frozenset[str]:
+    return frozenset((word, *forms([word])))
+
+
 @dataclass
 class Secrets:
     """A secret for every place, each recognised by what nothing else holds; `forms` are all ways to write them."""
@@ -56,7 +62,7 @@ class Secrets:
         return sorted({form for word in self.words.values() for form in (word, quote(word, safe=""), *forms([word]))})
 
     def found_in(self, text: str) -> list[str]:
-        return [place for place, word in self.words.items() if any(form in text for form in (word, *forms([word])))]
+        return [place for place, word in self.words.items() if any(form in text for form in _ways(word))]
 
 
 class Watch:
@@ -79,7 +85,7 @@ class Watch:
             thread.join()
 
     def _watch(self) -> None:
-        while not self._over.wait(0.03):
+        while not self._over.wait(0.1):
             for process in psutil.Process().children(recursive=True):
                 try:
                     words = process.cmdline()
