@@ -20,8 +20,16 @@ MATRICES = {
     "tests/integration/s3/": 2,
     "tests/integration/test_store_": 2,
     "tests/tui/": 2,
+    "tests/guard/test_teeth": 8,
+    "tests/integration/test_headless_bad_input": 2,
+    "tests/integration/test_headless_hard_coded": 2,
+    "tests/integration/test_hostile_clone": 3,
+    "tests/integration/test_approvals_refused": 3,
 }
-"""How many days a test of each matrix may have to wait for its turn. What guards a change is never among them."""
+"""How many days a test of each matrix may have to wait for its turn.
+
+What guards a change is held by the tests of the guard's list and by unit tests, which run every day.
+"""
 
 _DAY = "DIANA_TEST_DAY"
 _ALL = "DIANA_TEST_ALL"

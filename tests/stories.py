@@ -219,11 +219,14 @@ def success(*, ticket: str = "", reason: str = "") -> list[ev.AnyEvent]:
     ]  # fmt: skip
 
 
-def failure(state: str = "partial", *recovered: ev.AnyEvent) -> list[ev.AnyEvent]:
+TAKEN_BACK = Recovery("b", "tool_takes_back_what_was_applied")
+
+
+def failure(state: str = "partial", *recovered: ev.AnyEvent, recovery: Recovery = TAKEN_BACK) -> list[ev.AnyEvent]:
     """A run whose second migration failed."""
     done = 0 if state == "unchanged" else 1
     return [
-        *begin(), ev.Planned(plan=plan()), *backed_up(), *confirmed(), *permitted(),
+        *begin(), ev.Planned(plan=plan(recovery=recovery)), *backed_up(), *confirmed(), *permitted(),
         finished(state, done=done, error="UniqueViolation: duplicate key\nDETAIL: (email)=(a@b.c) ``` # x"),
         *recovered, ev.Halted(reason="migration_failed", exit_code=7), ev.RunEnded(outcome="failed", exit_code=7),
     ]  # fmt: skip

@@ -123,7 +123,7 @@ def _total(page: Page, story: Story, plan: Plan) -> None:
     if result is None:
         page.item("report.total_split", count=count, applied="?", left="?")
         return
-    applied = 0 if status_of(story) is Status.RECOVERED else len(result.applied)
+    applied = 0 if status_of(story) is Status.RECOVERED or story.taken_back else len(result.applied)
     if applied == count:
         page.item(f"report.total{back}", count=count)
     else:
@@ -146,7 +146,7 @@ def mark(story: Story, migration: Migration) -> str:
     if result is None or result.state == "unknown":
         return "unknown"
     done = migration.id in result.applied
-    if status_of(story) is Status.RECOVERED and done:
+    if done and (status_of(story) is Status.RECOVERED or story.taken_back):
         return "taken_back"
     if done:
         return "rolled_back" if down else "applied"
@@ -311,8 +311,11 @@ def _no_script(page: Page, story: Story) -> str:
         return page.say("report.rollback.unsure")
     if change.act == "restore" or plan is None:
         return page.say("report.rollback.restored")
-    if not result.applied:
+    tried = story.recovered is not None and story.recovered.result.rung != "none"
+    if not result.applied or tried:
         return page.say("report.rollback.unsure")
+    if result.state == "partial" and plan.recovery.rung != "b":
+        return page.say("report.rollback.remainder")
     stuck = [m for m in plan.pending if m.reversible is False and m.id in result.applied]
     if change.act == "apply" and stuck:
         return page.say("report.rollback.irreversible", names=_names(stuck))

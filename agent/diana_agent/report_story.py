@@ -144,6 +144,12 @@ class Story:
         """How the change ended."""
         return self.change.result if self.change else None
 
+    @property
+    def taken_back(self) -> bool:
+        """Whether a recovery put the version back, as measured, whatever else it left."""
+        now = self.measured.get("recovered")
+        return now is not None and self.plan is not None and sorted(now.version) == sorted(self.plan.current)
+
     def check(self, name: str) -> Check | None:
         """One of the four checks, if it was made or looked at."""
         checks = self.verification.checks if self.verification else ()

@@ -95,3 +95,27 @@ def test_on_postgresql_with_a_transaction_a_migration_the_tool_takes_back(
         assert (result.code, done["recovery"]) == (8, None)
         assert "extra:column:customer.points" in [word.text for word in done["left"]]
         assert pg_database.query("SELECT version_num FROM alembic_version") == [("2b0000000002",)]
+
+
+def test_what_a_way_down_cannot_give_back_is_never_taken_down_by_itself(
+    tmp_path: Path, walker: Walker, pg_database: PgDatabase
+) -> None:
+    """The first migration drops values, the second fails: a downgrade would bring the column back empty."""
+    walking.pg_shop(pg_database)
+    walker.say(walking.person_of(pg_database.server, **{pg_database.name: "dev"}))
+    lossy = walking.migration(
+        "2b0000000002", BASE, 'op.drop_column("customer", "legacy")',
+        'op.add_column("customer", sa.Column("legacy", sa.String(20)))',
+    )  # fmt: skip
+    project = walking.project(
+        tmp_path / "shop", pg_database.url, lossy, FAILING, options=", transaction_per_migration=True"
+    )
+    result = walker.diana(project, "migrate", "--skip-rehearsal", "--json", "--trust", "--yes")
+    planned = result.events("planned")[0]["plan"]["recovery"]
+    assert (planned["rung"], planned["why"]) == ("e", "values_would_not_come_back")
+    done = result.summary
+    assert (result.code, done["state"], done["recovery"]["rung"]) == (8, "partial", "none"), result
+    assert pg_database.query("SELECT version_num FROM alembic_version") == [("2b0000000002",)]
+    assert "diana restore --backup" in result.err
+    log = Path(result.events("reported")[0]["path"].text).read_text()
+    assert "Rollback Script: none; a rollback takes back whole migrations only" in log

@@ -14,6 +14,7 @@ from diana_agent import events as ev
 from diana_agent.journal import Entry
 from diana_agent.report import document, render, summary
 from diana_agent.report_story import Status, status_of, tell
+from diana_tools.domain import Recovery
 from logs import CATALOGUE, lines, section
 
 Tell = Callable[[Sequence[ev.AnyEvent]], list[Entry]]
@@ -45,8 +46,24 @@ def test_a_failure_that_could_not_be_taken_back(tell_: Tell) -> None:
     assert "part of the change is in it" in text
     assert "✅ Rollback" not in text
     assert "- Schema Version: 0f0000000000 → not known" in text
-    assert "  diana rollback --count 1 " in text
+    assert "- Rollback Script: none; the state of the database has to be measured first" in text
     assert "UniqueViolation: duplicate key" in text
+
+
+def test_a_failure_that_left_a_part_of_a_migration(tell_: Tell) -> None:
+    """One that was applied and one that stopped in its middle: a rollback of the first would leave the rest."""
+    entries = tell_(stories.failure("partial", recovery=Recovery("e", "restore_of_the_backup")))
+    text = render(entries, CATALOGUE)
+    assert "- Rollback Script: none; a rollback takes back whole migrations only" in text
+    assert "diana restore --backup" in text
+
+
+def test_a_failure_whose_migrations_were_taken_back_without_their_values(tell_: Tell) -> None:
+    measured = ev.Measured(moment="recovered", state=stories.BEFORE)
+    text = render(tell_(stories.failure("partial", *stories.NOT_RECOVERED, measured)), CATALOGUE)
+    assert "- Total Migrations: 3 planned, 0 applied, 3 not applied" in text
+    assert "  1. create_tables - Create the tables (applied, then taken back)" in text
+    assert "diana rollback" not in text
 
 
 def test_a_failure_that_changed_nothing(tell_: Tell) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -40,6 +41,35 @@ def sha256_of(path: Path) -> str:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise OSError("not a regular file")
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+_SOURCES = frozenset(
+    (".py", ".sql", ".ini", ".cfg", ".toml", ".yaml", ".yml", ".json", ".csv", ".tsv", ".txt", ".mako", ".j2", ".xml")
+)
+_NOT_SOURCES = frozenset(("node_modules", "__pycache__"))
+
+
+def digest_of_sources(root: Path) -> str:
+    """SHA-256 over every file of a project that reads like code or its data, by relative path; links are not followed.
+
+    Hidden folders, virtual environments and caches are left out: what two checkouts do not share would tell them apart.
+    """
+    whole = hashlib.sha256()
+    for folder, names, files in os.walk(root):
+        names[:] = sorted(one for one in names if _of_the_project(Path(folder, one)))
+        for name in sorted(files):
+            path = Path(folder, name)
+            if path.suffix.lower() in _SOURCES and not path.is_symlink():
+                with suppress(OSError):
+                    whole.update(f"{path.relative_to(root).as_posix()}\0{sha256_of(path)}\n".encode(errors="replace"))
+    return whole.hexdigest()
+
+
+def _of_the_project(folder: Path) -> bool:
+    return not (
+        folder.name.startswith(".") or folder.name in _NOT_SOURCES or (folder / "pyvenv.cfg").exists()
+        or folder.is_symlink()
+    )  # fmt: skip
 
 
 def repository(root: Path) -> Path:

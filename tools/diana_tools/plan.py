@@ -14,12 +14,15 @@ from diana_tools.adapters.base import Probe, Shape
 from diana_tools.analyze import MigrationText, analyze
 from diana_tools.domain import Environment, Estimate, Finding, Level, Migration, Plan, Recovery
 from diana_tools.errors import ConnectionFailed, ToolError
+from diana_tools.files import digest_of_sources
 from diana_tools.measured import Rehearsal, Schema
 from diana_tools.third_party_adapter import ThirdPartyAdapter
 from diana_tools.workbench import Workbench, same_database
 
 _RUN_FILES = (".env", "uv.lock", "poetry.lock", "Pipfile.lock", "requirements.txt")
 _ROWS_PER_SECOND = 200_000
+_TAKEN_BACK = Recovery("b", "tool_takes_back_what_was_applied")
+_VALUES_LOST = Recovery("e", "values_would_not_come_back")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +67,10 @@ def make_plan(bench: Workbench, probe: Probe, environment: Environment, aim: Aim
         estimate=_estimate(chosen, findings),
         recovery=_recovery(probe.shape, chosen, bench.database.transactional_ddl), history=probe.history,
         tables=traffic.tables_of(live) if analysis.unread else traffic.touched(live, (one.text for one in texts)),
-        argv=_argv(bench, probe, aim, target), code=_code(bench, probe, chosen),
+        argv=_argv(bench, probe, aim, target), code=_code(bench, probe, chosen, sources=bool(analysis.unread)),
         policy=gate.digest,
     )  # fmt: skip
+    plan = replace(plan, recovery=_kept_back(plan))
     return replace(plan, plan_hash=plan_hash(plan))
 
 
@@ -94,13 +98,15 @@ def plan_hash(plan: Plan) -> str:
 def cleared(plan: Plan, rehearsal: Rehearsal, dialect: str, live: Schema | None) -> Plan:
     """The plan with what nobody could read replaced by findings on the SQL a rehearsal captured (AC002).
 
-    Only migrations whose statements were captured are cleared; a captured statement that cannot be read
-    stays unread. The estimate becomes the measured time. The hash is taken again.
+    Only a rehearsal with rows clears, for without them a loop over rows ran no statement; one without rows adds what it
+    saw. A migration of which nothing was captured, and a captured statement that cannot be read, stay unread. The
+    estimate becomes the measured time. The hash is taken again.
     """
+    captured = {statement.migration for statement in rehearsal.statements}
     texts = [
         MigrationText(m.id, m.path, _sql(rehearsal, m.id), "sql")
         for m in plan.pending
-        if any(u.migration == m.id for u in plan.unread)
+        if m.id in captured and any(u.migration == m.id for u in plan.unread)
     ]
     if not rehearsal.passed or rehearsal.after is None:
         return _timed(plan, rehearsal)
@@ -111,11 +117,11 @@ def cleared(plan: Plan, rehearsal: Rehearsal, dialect: str, live: Schema | None)
     seen = analyze(texts, dialect, [], live, plan.direction)
     known = {(f.rule, f.object) for f in plan.findings}
     fresh = tuple(replace(f, confidence="captured") for f in seen.findings if (f.rule, f.object) not in known)
-    done = {text.id for text in texts}
+    done = {text.id for text in texts} if rehearsal.kind == "full" else set[str]()
     left = tuple(u for u in plan.unread if u.migration not in done) + seen.unread
-    tables = plan.tables if left else _joined(ran)
+    tables = _joined(plan.tables, ran) if left else _joined(ran)
     better = replace(plan, findings=plan.findings + fresh, unread=left, tables=tables, captured=_captured(texts))
-    return _timed(better, rehearsal)
+    return _timed(replace(better, recovery=_kept_back(better)), rehearsal)
 
 
 def _sql(rehearsal: Rehearsal, migration: str) -> str:
@@ -237,8 +243,20 @@ def _recovery(shape: Shape, pending: Sequence[Migration], transactional: bool) -
     if shape is Shape.WHOLE_RUN and transactional and all(m.transactional for m in pending):
         return Recovery("a", "engine_undoes_the_run")
     if shape is Shape.PER_MIGRATION and transactional and all(m.reversible for m in pending):
-        return Recovery("b", "tool_takes_back_what_was_applied")
+        return _TAKEN_BACK
     return Recovery("e", "restore_of_the_backup")
+
+
+def _kept_back(plan: Plan) -> Recovery:
+    """The way back, where the tool's own is one only while no migration before the last can lose what it held.
+
+    The last one, when it fails, is undone by the engine; a down of the others brings columns back, not their values.
+    """
+    if plan.recovery not in (_TAKEN_BACK, _VALUES_LOST):
+        return plan.recovery
+    earlier = {m.id for m in plan.pending[:-1]}
+    lossy = {f.migration for f in plan.findings if f.data_loss} | {u.migration for u in plan.unread}
+    return _VALUES_LOST if earlier & lossy else _TAKEN_BACK
 
 
 def _argv(bench: Workbench, probe: Probe, aim: Aim, target: tuple[str, ...]) -> tuple[str, ...]:
@@ -259,7 +277,10 @@ def _argv(bench: Workbench, probe: Probe, aim: Aim, target: tuple[str, ...]) -> 
     return tuple(shown)
 
 
-def _code(bench: Workbench, probe: Probe, pending: Sequence[Migration]) -> tuple[tuple[str, str], ...]:
+def _code(
+    bench: Workbench, probe: Probe, pending: Sequence[Migration], *, sources: bool
+) -> tuple[tuple[str, str], ...]:
+    """What the run is made of, by hash. With `sources` also every file that a migration nobody could read may open."""
     root = bench.project.root
     paths = {
         *probe.loaded,
@@ -268,7 +289,8 @@ def _code(bench: Workbench, probe: Probe, pending: Sequence[Migration]) -> tuple
         *(root / name for name in _RUN_FILES),
     }
     own = bench.adapter.code if isinstance(bench.adapter, ThirdPartyAdapter) else ()
-    return (*sorted(_hashes(root, paths)), *own)
+    every = (("*", digest_of_sources(root)),) if sources else ()
+    return (*sorted(_hashes(root, paths)), *own, *every)
 
 
 def _hashes(root: Path, paths: set[Path]) -> list[tuple[str, str]]:
