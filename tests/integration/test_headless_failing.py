@@ -119,3 +119,20 @@ def test_what_a_way_down_cannot_give_back_is_never_taken_down_by_itself(
     assert "diana restore --backup" in result.err
     log = Path(result.events("reported")[0]["path"].text).read_text()
     assert "Rollback Script: none; a rollback takes back whole migrations only" in log
+
+
+@pytest.mark.parametrize(
+    ("ends", "said"),
+    [
+        ("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", "The tool was killed before it ended."),
+        ("import os\nos._exit(0)", "The tool ended as if all were well, but the history shows that it was not done."),
+    ],
+)
+def test_an_end_without_words_is_told_in_words(tmp_path: Path, walker: Walker, ends: str, said: str) -> None:
+    database = walking.sqlite_shop(tmp_path / "app.db")
+    dying = walking.migration("2b0000000002", BASE, f'op.execute("CREATE TABLE half (id INTEGER)")\n{ends}')
+    project = walking.project(tmp_path / "shop", f"sqlite:///{database}", dying)
+    result = walker.diana(project, "migrate", "--skip-rehearsal", "--json", *DEV)
+    assert result.code == 8, result
+    assert said in result.err
+    assert said in Path(result.events("reported")[0]["path"].text).read_text()

@@ -154,6 +154,8 @@ def _result(
 ) -> ChangeResult:
     output, failed = changed.output, state != "applied"
     told = bench.adapter.explain(output) if failed and output.exit_code != 0 else ("", "")
+    if UNWATCHED < output.exit_code < 0 and not output.timed_out:
+        code = code or "tool_killed"
     error = ": ".join(word for word in (code or told[0], bench.redactor.text(told[1], 500)) if word)
     if failed and not error:
         error = "timeout" if output.timed_out else "tool_said_success_but_did_nothing"
