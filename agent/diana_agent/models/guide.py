@@ -275,4 +275,7 @@ class Guide:
             return self.voice.say("embedded.next.idle")
         if leading in ("migrate", "rollback") and self._broken(facts):
             return self.voice.say("embedded.next.mend")
+        tried = self.view.latest(leading)
+        if tried >= 0 and self.view.all[tried].outcome.reason in _DECLINED[:-1]:
+            return self.voice.say("embedded.next.again", verb=leading)
         return self.voice.either(f"embedded.next.{leading}", "embedded.next.idle")

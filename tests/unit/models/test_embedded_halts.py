@@ -58,6 +58,9 @@ async def test_after_a_no_to_the_guard_she_does_not_ask_again():
     talk = await started(migrate=no)
     text = await talk.say("yes")
     assert text == f"Cancelled.\n\n{SAY('embedded.declined')}"
+    talk.results["facts"] = answer("migrate report", {"facts": []}, status="done")
+    asked = await talk.say("what would be lost?")
+    assert asked.endswith(SAY("embedded.next.again", verb="migrate")), "a yes alone would not do any more"
 
 
 async def test_a_refused_rehearsal_stops_and_a_yes_goes_on_without_it():
