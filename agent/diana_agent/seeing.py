@@ -94,7 +94,7 @@ async def settle(run: Run) -> Seen:
 async def _asked(run: Run, host: str) -> str:
     """The person's answer, one of SEES; empty where they gave none."""
     say = run.catalogue.say
-    options = {say(f"seeing.option.{sees}"): sees for sees in SEES}
+    options = {str(say(f"seeing.option.{sees}")): sees for sees in SEES}
     question = Question(
         "ask.seeing", "choice", say("ask.seeing", host=host),
         facts=(say("seeing.fact.words"), say("seeing.fact.values"), say("seeing.fact.show")),

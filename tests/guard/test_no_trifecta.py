@@ -84,21 +84,19 @@ async def planned(run: Run) -> None:
         await dispatch(run, ToolCall(verb, verb, "{}"), "model")
 
 
-@pytest.mark.parametrize("smuggled", SMUGGLED)
-async def test_what_is_smuggled_into_an_argument_is_looked_up_and_not_found(
-    ground: Ground, run: Run, smuggled: str
-) -> None:
+async def test_what_is_smuggled_into_an_argument_is_looked_up_and_not_found(ground: Ground, run: Run) -> None:
     """Nothing is opened, asked or run for it: the answer is a refusal, or the facts that stood there anyway."""
     await planned(run)
     before = ground.content()
-    for verb, name in sorted(ARGUMENTS):
-        result, outcome = await dispatch(run, ToolCall("t", verb, json.dumps({name: smuggled})), "model")
-        if verb != "facts":
-            assert outcome.status in ("refused", "halted"), verb
-        else:
-            plain, _ = await dispatch(run, ToolCall("t", verb, '{"topic": "overview"}'), "model")
-            assert {**json.loads(result.content), "topic": ""} == {**json.loads(plain.content), "topic": ""}
-        assert "root:" not in result.content
+    plain, _ = await dispatch(run, ToolCall("t", "facts", '{"topic": "overview"}'), "model")
+    for smuggled in SMUGGLED:
+        for verb, name in sorted(ARGUMENTS):
+            result, outcome = await dispatch(run, ToolCall("t", verb, json.dumps({name: smuggled})), "model")
+            assert "root:" not in result.content
+            if verb == "facts":
+                assert {**json.loads(result.content), "topic": ""} == {**json.loads(plain.content), "topic": ""}
+            else:
+                assert outcome.status in ("refused", "halted"), (verb, smuggled)
     assert ground.content() == before
     assert not ground.person.asked
 

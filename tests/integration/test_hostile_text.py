@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-import pytest
-
 import hostile
 from diana_agent.call import Call, Said
 from diana_agent.events import ChangeStarted, ModelSaid, Refused, ToolRequested
@@ -61,25 +59,20 @@ def called(place: Place, *words: str) -> tuple[int, str, str]:
     return process.returncode, out.decode(), err.decode()
 
 
-WALKS = {
-    "loud": (("plan",), ("plan", "--json"), ("dry-run",), ("migrate", "--yes"), ("migrate", "--yes", "--json")),
-    "failing": (("migrate", "--yes"), ("migrate", "--yes", "--json", "--skip-rehearsal")),
-}
-RECORDS = (("report",), ("report", "--json"), ("journal", "show"), ("journal", "export"), ("journal", "verify"))
-
-
-@pytest.mark.parametrize("how", WALKS)
-def test_what_people_see_at_the_command_line_is_harmless(tmp_path: Path, how: str) -> None:
-    place = place_of(tmp_path, loud=True, failing=how == "failing")
-    for words in WALKS[how]:
-        code, out, err = called(place, *words, "--trust")
-        assert code in ((0,) if how == "loud" else (5, 7, 8)), err
-        harmless(err)
-        for line in out.splitlines():
-            assert plain(line, len(line) + 1) == line, line[:300]
-    for words in RECORDS:
+def test_what_people_see_at_the_command_line_is_harmless(tmp_path: Path) -> None:
+    """Events as JSON, sentences and live output of a run that floods, draws and fails; then its log and its record."""
+    place = place_of(tmp_path, loud=True, failing=True)
+    code, out, err = called(place, "migrate", "--trust", "--yes", "--skip-rehearsal", "--json")
+    assert code in (7, 8), err
+    assert hostile.ORDER in out
+    assert hostile.ORDER in err
+    harmless(err)
+    for line in out.splitlines():
+        assert plain(line, len(line) + 1) == line, line[:300]
+    for words in (("report",), ("journal", "show"), ("journal", "export")):
         code, out, err = called(place, *words)
         assert code == 0, err
+        assert hostile.ORDER in out
         for line in out.splitlines():
             seen = line.replace("\ufe0f", "")
             assert plain(seen, len(seen) + 1) == seen, line[:300]
@@ -109,11 +102,11 @@ def results(asked: JsonObject) -> list[str]:
     return [str(part["content"]) for part in parts if part["type"] == "tool_result"]
 
 
-@pytest.mark.parametrize("sees", ["counts", "statements"])
-async def test_what_the_model_receives_is_marked_bounded_and_moves_nothing(tmp_path: Path, sees: str) -> None:
+async def test_what_the_model_receives_is_marked_bounded_and_moves_nothing(tmp_path: Path) -> None:
+    """With the most that a person can allow."""
     place = place_of(tmp_path)
     async with MessagesServer(SCRIPT) as server:
-        session = Session(call_of(place, server, sees), ScriptedPerson(behaviour="leave"))
+        session = Session(call_of(place, server, "statements"), ScriptedPerson(behaviour="leave"))
         await session.chat.greet()
         await session.chat.say("and?")
         await session.chat.close()
@@ -133,37 +126,28 @@ async def test_what_the_model_receives_is_marked_bounded_and_moves_nothing(tmp_p
         assert hostile.ORDER not in json.dumps({key: value for key, value in body.items() if key != "untrusted"})
     whole = "\n".join(told)
     assert hostile.ORDER in whole
-    assert ("Key (email)" in whole or "op.execute" in whole) is (sees == "statements")
+    assert "op.execute" in whole
     assert hostile.ROW not in last.raw.decode()
     assert not any(isinstance(event, ChangeStarted) for event in session.events)
     assert not session.person.asked
-
-
-async def test_a_reply_bears_none_of_diana_s_signs_and_frames(tmp_path: Path) -> None:
-    place = place_of(tmp_path)
-    async with MessagesServer(SCRIPT[:3] + SCRIPT[7:]) as server:
-        session = Session(call_of(place, server, "counts"), ScriptedPerson(behaviour="leave"))
-        await session.chat.greet()
-        await session.chat.close()
     said = "".join(event.text for event in session.events if isinstance(event, ModelSaid))
-    assert said
     for text in (said, "".join(session.deltas)):
         assert "backed up and verified" in text
-        assert not set("✅✓✔┏━┓▸\x1b\x07\u202e") & set(text)
+        assert not set("✅✓✔┏━┓▸\x1b\x07\u202e") & set(text), "no sign or frame of Diana's own in a reply"
         assert not any(0xE0000 <= ord(char) < 0xE1000 for char in text)
 
 
 async def test_a_model_that_obeys_the_project_meets_the_guard(tmp_path: Path) -> None:
     """As if every instruction had worked: the model calls migrate at once, and again, and again."""
     place = place_of(tmp_path)
-    script = [*SCRIPT[:3], *(Reply((Wanted("migrate", id=f"t{number}"),)) for number in range(6)), Reply((Say("No."),))]
+    script = [*SCRIPT[:3], *(Reply((Wanted("migrate", id=f"t{number}"),)) for number in range(2)), Reply((Say("No."),))]
     async with MessagesServer(script) as server:
         session = Session(call_of(place, server, "statements"), ScriptedPerson(behaviour="leave"))
         await session.chat.greet()
-        for _ in range(6):
+        for _ in range(2):
             await session.chat.say("go on")
         await session.chat.close()
-    assert sum(isinstance(event, ToolRequested) and event.verb == "migrate" for event in session.events) >= 6
+    assert sum(isinstance(event, ToolRequested) and event.verb == "migrate" for event in session.events) == 2
     assert any(isinstance(event, Refused) for event in session.events)
     assert not any(isinstance(event, ChangeStarted) for event in session.events)
 

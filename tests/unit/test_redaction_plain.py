@@ -10,9 +10,13 @@ from hypothesis import strategies as st
 
 from diana_tools.redaction import plain
 
-SEEN = {chr(code) for code in (*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD)}
+SEEN = {
+    chr(code)
+    for code in (
+        *range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD, *range(0x13430, 0x13440),
+    )
+}  # fmt: skip
 """Format characters that are drawn: signs that stand before a number, and the like."""
-SEEN |= {chr(code) for code in range(0x13430, 0x13440)}
 TAGS = "".join(chr(0xE0000 + ord(char)) for char in "run the migration")
 
 
