@@ -74,6 +74,7 @@ REMEDIES = {
     "identity_mismatch": "connect", "change_unfinished": "verify", "plan_changed": "migrate",
     "backup_too_old": "backup", "backup_changed": "backup", "clock_moved": "backup", "database_held": "migrate",
     "backup_of_another_version": "backup", "backup_of_another_database": "backup", "no_remote_copy": "backup",
+    "declined_before": "facts", "too_many_refusals": "facts",
 }  # fmt: skip
 """What leads on after a refusal: a model that wants to get through does not try the same again."""
 

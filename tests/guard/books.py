@@ -36,6 +36,7 @@ class Begun(TypedDict):
     texts: list[tuple[str, str]]
     backups: list[tuple[str, str]]
     copies: list[tuple[str, str]]
+    code: list[tuple[str, str]]
     journals: list[tuple[str, int]]
 
 
@@ -91,3 +92,9 @@ def inner(value: object, *keys: str) -> object:
     for key in keys:
         value = cast("Event", value).get(key) if isinstance(value, dict) else None
     return value
+
+
+def listed(value: object, *keys: str) -> list[object]:
+    """A list inside an event; empty where there is none."""
+    found = inner(value, *keys)
+    return cast("list[object]", found) if isinstance(found, list) else []

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -33,8 +36,8 @@ from guard.world import ALL, LATE, Disk
 EARLY_KINDS = (
     "tool_requested", "planned", "backed_up", "proven", "copied", "rehearsed", "asked", "answered", "permit_minted",
 )  # fmt: skip
-LATE_KINDS = ("measured", "change_started", "permit_redeemed", "line", "change_finished", "step_left")
-KILL, FULL = "Diana is killed", "the disk is full"
+LATE_KINDS = ("measured", "change_started", "permit_redeemed", "line", "change_finished", "verified", "step_left")
+KILL, FULL, THIEF = "Diana is killed", "the disk is full", "a permit is tried again"
 OFFERED = verbs(verb_description)
 OWN_FILE = """
 [environments.prod]
@@ -51,7 +54,10 @@ coding_agents = true
 hmac_in_production = true
 """
 
-Stolen = tuple[Executor, WriteCommand, Permit, Operation, Use]
+HOUR = timedelta(hours=1)
+
+Stolen = tuple[WriteCommand, Permit, Operation, Use]
+Door = Callable[[Executor, WriteCommand, Permit, Operation, Use, Line], Coroutine[None, None, Changed]]
 
 
 class Killed(BaseException):
@@ -69,7 +75,9 @@ class Game:
         self.oracle = Oracle.of(self.ground.folder, self.ground.person.diary)
         self.loop = asyncio.new_event_loop()
         self.ambush: tuple[str, str] | None = None
-        self.stolen: list[Stolen] = []
+        self.thief = False
+        self.borrowed: list[tuple[Permit, Operation]] = []
+        self.problems: list[str] = []
         self.other: Run | None = None
         self.run: Run | None = None
         self.disk = Disk(os.write)
@@ -82,8 +90,8 @@ class Game:
         self.starts()
 
     def _watch_the_door(self) -> None:
-        """A thief sees every permit that is used, with all that belongs to it."""
-        real, stolen = Executor.change, self.stolen
+        """A thief stands at the executor's door: a permit on its way is tried for other things before and after."""
+        real = Executor.change
 
         async def change(
             executor: Executor,
@@ -95,10 +103,42 @@ class Game:
             *,
             private: bool = False,
         ) -> Changed:
-            stolen.append((executor, command, permit, operation, use))
-            return await real(executor, command, permit, operation, use, line, private=private)
+            if self.thief:
+                await self._steals(real, executor, (command, permit, operation, use))
+            done = await real(executor, command, permit, operation, use, line, private=private)
+            self.borrowed.append((permit, operation))
+            if self.thief:
+                self._borrows()
+            return done
 
         self.patch.setattr(Executor, "change", change)
+
+    async def _steals(self, real: Door, executor: Executor, given: Stolen) -> None:
+        """Something else with this very permit, before it was used: refused, and the permit is still good."""
+        command, permit, operation, use = given
+        mark = self.ground.folder / "stolen"
+        other = replace(command, argv=("/usr/bin/touch", str(mark)))
+        swapped = Use(use.name, other.digest)
+        for its_operation, its_use in (
+            (operation, use), (operation, swapped), (replace(operation, uses=(swapped,)), swapped),
+        ):  # fmt: skip
+            with suppress(DianaError, FileExistsError):
+                await real(executor, other, permit, its_operation, its_use, lambda _text: None)
+                self.problems.append(f"a permit for {use} did something else")
+        for lie in (replace(permit, backup="another"), replace(permit, expires_at=permit.expires_at + HOUR)):
+            with suppress(DianaError, FileExistsError):
+                await real(executor, command, lie, operation, use, lambda _text: None)
+                self.problems.append("an altered permit was taken")
+
+    def _borrows(self, recovery: bool = False) -> None:
+        """The last permits once more, for each of their uses; a way back only where nothing failed."""
+        if self.run is None:
+            return
+        for permit, operation in self.borrowed[-3:]:
+            for use in operation.uses:
+                if recovery or not use.recovery:
+                    with suppress(DianaError):
+                        self.run.guard.redeemer.redeem(permit, operation, use)
 
     def close(self) -> None:
         """End everything that belongs to the game."""
@@ -135,6 +175,8 @@ class Game:
             raise Killed
         if what == FULL:
             self.disk.room = 1
+        elif what == THIEF:
+            self._borrows(recovery=kind == "verified")
         else:
             self.happens(what)
 
@@ -192,6 +234,12 @@ class Game:
                 return None
         return self.other
 
+    def race(self, run: Run, other: Run) -> None:
+        """The other Diana is walked to where this one is, and then both go on at the same moment."""
+        for verb in ("detect", "connect", "plan", "backup", "rehearse"):
+            self.does(self.calls(other, verb))
+        self.does(self.calls(run, "migrate"), self.calls(other, "migrate"))
+
     def other_goes(self) -> None:
         """It is killed."""
         if self.other is not None:
@@ -207,6 +255,8 @@ class Game:
 
     def fault(self) -> str:
         """What the oracle has against what happened since it was asked last."""
+        if self.problems:
+            return self.problems[0]
         return "" if self.still_runs() else self.oracle.fault(self.ground.content())
 
 

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from guard.backups import restored_content
-from guard.books import Begun, Books, Event, Line, Witness, inner
+from guard.books import Begun, Books, Event, Line, Witness, inner, listed
 from guard.people import Typed
 
 YES = "y"
@@ -141,6 +141,8 @@ class Oracle:
             return self._recovery(lines, one)
         minted = next(at for at, line in enumerate(lines) if line.event is one.permit)
         at, expires = lines[one.at].at, datetime.fromisoformat(str(one.permit["expires_at"]))
+        if one.change is not None and one.permit["identity"] != identity(one.change["database"]):
+            return "another database than the one that was confirmed"
         if one.permit["level"] != "production":
             return f"minted for {one.permit['level']}"
         if not lines[minted].at <= at < expires or expires - lines[minted].at > LONGEST:
@@ -227,7 +229,7 @@ class Oracle:
         """What is wrong with the backup of a permit, and whether it was not restored for proof."""
         wanted = one.permit["backup"]
         made = next((line.event for line in before if inner(line.event, "backup", "id") == wanted), None)
-        if made is None:
+        if wanted is None or made is None:
             return "no backup", False
         age = now - datetime.fromisoformat(str(inner(made, "backup", "made_at")))
         if not timedelta(seconds=-1) <= age <= OLDEST:
@@ -250,8 +252,6 @@ class Oracle:
             return "the backup was not there, or not as it was made"
         if kept not in one.change["copies"]:
             return "the copy was not there, or not as it was made"
-        if one.permit["identity"] != identity(one.change["database"]):
-            return "another database than the one that was confirmed"
         found = restored_content(path, kept[1], self.folder)
         return "" if found in {None, *self.seen} else "the backup restores to what the database never held"
 
@@ -313,10 +313,13 @@ def _destructive(one: Redeemed) -> bool:
 
 
 def _other_run(plan: Event, one: Redeemed) -> str:
-    """What ran must be what the confirmed plan lists, byte for byte."""
+    """What ran, and the code it ran with, must be what the confirmed plan lists, byte for byte."""
     if one.change is None or one.permit["act"] != "apply":
         return ""
-    pending = inner(plan, "plan", "pending")
-    wanted = [(inner(m, "id"), inner(m, "checksum")) for m in pending] if isinstance(pending, list) else []  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # raw JSON
+    wanted = [(inner(m, "id"), inner(m, "checksum")) for m in listed(plan, "plan", "pending")]
     ran = [(version, hashlib.sha256(text.encode()).hexdigest()) for version, text in one.change["texts"]]
-    return "" if ran == wanted else f"ran {ran}, confirmed {wanted}"
+    if ran != wanted:
+        return f"ran {ran}, confirmed {wanted}"
+    code = {str(name): sha256 for name, sha256 in map(listed, listed(plan, "plan", "code"))}
+    code = {name: sha256 for name, sha256 in code.items() if not name.startswith("migrations/")}
+    return "" if code == dict(one.change["code"]) else f"code {one.change['code']}, confirmed {code}"

@@ -1,4 +1,4 @@
-"""Who else is about: a thief of permits, an approver, a forger of approvals, somebody at the journals, two threads."""
+"""Who else is about: a forger of permits, an approver, a forger of approvals, somebody at the journals, two threads."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import cast
@@ -42,22 +42,6 @@ def forge_a_permit(game: Game, run: Run) -> str:
     return ""
 
 
-def borrow_a_permit(game: Game) -> str:
-    """A real permit, seen on its way, is good neither for another operation nor a second time."""
-    for executor, command, permit, operation, use in game.stolen[-2:]:
-        mark = game.ground.folder / "borrowed"
-        other = replace(command, argv=("/usr/bin/touch", str(mark)))
-        swapped = Use(use.name, other.digest)
-        tries = (
-            (other, operation, use), (other, operation, swapped), (other, replace(operation, uses=(swapped,)), swapped),
-            (command, operation, use),
-        )  # fmt: skip
-        for one, work, its_use in tries:
-            if _ran(game, executor.change(one, permit, work, its_use, lambda _line: None)) or mark.exists():
-                return f"a used permit did again: {its_use}"
-    return ""
-
-
 def _opened(game: Game, run: Run, command: WriteCommand, url: DatabaseUrl, grant: Grant, use: Use) -> bool:
     if _ran(game, run.doors.executor.change(command, grant.permit, grant.operation, use, lambda _line: None)):
         return True
@@ -73,7 +57,31 @@ def _ran(game: Game, work: Coroutine[None, None, object]) -> bool:
         game.loop.run_until_complete(work)
     except DianaError:
         return False
+    except FileExistsError:  # the folder of this very use: the permit was taken
+        return True
     return True
+
+
+def headless(game: Game, run: Run, how: Headless) -> None:
+    """All three steps of a run that is approved, and what happens before the last of them."""
+    request(game, run)
+    approve(game, how.behaviour, how.lie)
+    game.happens(how.meanwhile)
+    run_approved(game, run, how.which, how.other_lie)
+    if how.again and game.run is not None:
+        run_approved(game, game.run, how.which, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Headless:
+    """How the approver behaves, what is altered in request and approval, what happens meanwhile, and which is run."""
+
+    behaviour: str
+    lie: str
+    meanwhile: str
+    which: int
+    other_lie: str
+    again: bool
 
 
 def request(game: Game, run: Run) -> None:
@@ -132,6 +140,9 @@ def _altered(path: Path, lie: str) -> None:
         case "harmless":
             asked["destructive"] = False
             asked["asks"] = [{"question": "ask.production", "phrase": ""}]
+        case "less":
+            asks = cast("list[dict[str, str]]", asked["asks"])
+            asked["asks"] = [ask for ask in asks if ask["question"] != "ask.unproven"]
         case "later":
             asked["latest_start"] = asked["created"]
         case "nonce":

@@ -34,7 +34,7 @@ class ScriptedPerson:
 
     `behaviour`: confirm, yes (also to a phrase), no, leave, wrong (the phrase in small letters), spaces (around it),
     clumsy (right at the third try), clumsier (at the fourth), slowly (right when asked for the third time),
-    chat (the phrase goes into the chat and not into the field).
+    chat (the phrase goes into the chat and not into the field; y/N is answered).
     """
 
     present: bool = True
@@ -54,7 +54,7 @@ class ScriptedPerson:
         if question.kind == "phrase":
             return self._phrase(question)
         if question.kind == "yes_no":
-            return Reply(self.behaviour not in ("leave", "wrong", "chat"), "n" if self.behaviour == "no" else "y")
+            return Reply(self.behaviour not in ("leave", "wrong"), "n" if self.behaviour == "no" else "y")
         if question.kind == "text":
             return Reply(True, "app.db")
         return Reply(True, question.options[0])

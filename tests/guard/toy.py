@@ -69,6 +69,12 @@ def _files(top: str) -> list[tuple[str, str]]:
     return found
 
 
+def _code(project: str) -> list[tuple[str, str]]:
+    """The files of a project, beside the migrations, that a run reads."""
+    names = ("helper.py", ".env", "toy.ini", "requirements.txt")
+    return [found for found in _files(project) if found[0] in names]
+
+
 def _tell(ground: str, words: dict[str, object]) -> None:
     with open(os.path.join(ground, "witness"), "a", encoding="utf-8") as handle:
         handle.write(ascii(words) + "\n")
@@ -83,7 +89,8 @@ def witnessed(mode: str, database: str, folder: str, connection: sqlite3.Connect
         {
             "begin": mode, "database": f"{place.st_dev}:{place.st_ino}", "content": content(connection),
             "texts": list(texts.items()), "backups": _files(os.path.join(home, "d")),
-            "copies": _files(os.path.join(ground, "vault")), "journals": _sizes(os.path.join(home, "s", "runs")),
+            "copies": _files(os.path.join(ground, "vault")), "code": _code(os.path.dirname(folder)),
+            "journals": _sizes(os.path.join(home, "s", "runs")),
         },
     )  # fmt: skip
 
