@@ -29,7 +29,7 @@ class Talk(Protocol):
 
     @property
     def model_name(self) -> str:
-        """Who talks."""
+        """Who talks, and what may be seen where that is a remote model."""
         ...
 
     @property
