@@ -1,7 +1,6 @@
 """The property of the guard's design, played: 2,000 steps in `make test`, 100,000 in `make fuzz`.
 
-Games are played in shards, and each shard has its own seed of the day. To play a shard again:
-`DIANA_TEST_DAY=<day> DIANA_STEPS=<steps> pytest 'tests/guard/test_property.py::test_property[<shard>]'`.
+Games are played in shards, and each shard has its own seed of the day; a failure says how to play its shard again.
 """
 
 from __future__ import annotations
@@ -26,7 +25,15 @@ LENGTHS = (10, 16, 25, 40)
 @pytest.mark.parametrize("shard", range(SHARDS))
 def test_property(shard: int, record_property: Callable[[str, object], None]) -> None:
     length = LENGTHS[shard % len(LENGTHS)]
-    tally = play(type("Adversary", (Adversary,), {}), STEPS // SHARDS, DAY * 1000 + shard, a_game=length)
+    machine = type("Adversary", (Adversary,), {"found": list[str]()})
+    try:
+        tally = play(machine, STEPS // SHARDS, DAY * 1000 + shard, a_game=length)
+    except BaseException as error:
+        error.add_note(
+            f"Play it again: DIANA_TEST_DAY={DAY} DIANA_STEPS={STEPS} .venv/bin/python -m pytest "
+            f"'tests/guard/test_property.py::test_property[{shard}]'"
+        )
+        raise
     line = "property: {steps} steps in {games} games, {changes} changes, each with the right to happen"
     shown(record_property, line, steps=tally["steps"], games=tally["games"], changes=tally["changes"])
     assert tally["changes"]
