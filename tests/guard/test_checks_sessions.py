@@ -394,7 +394,9 @@ def test_a_file_is_opened_as_it_will_be_used(file: DatabaseUrl, monkeypatch: pyt
     with Sessions(Keeper()).read(file):
         assert seen == ["ro"]
     changed(Keeper(), file, Act.RESTORE, Use("x", places.session_digest(file)))
-    assert seen == ["ro", "rw"]
+    Path(file.database).with_name("app.db-journal").touch()
+    changed(Keeper(), file, Act.RESTORE, Use("x", places.session_digest(file)))
+    assert seen == ["ro", "rw", "rw"]
 
 
 def test_what_a_killed_writer_left_is_settled_before_looking(
@@ -437,7 +439,7 @@ def test_settling_only_looks(file: DatabaseUrl, monkeypatch: pytest.MonkeyPatch)
     ("change", "code"),
     [
         ({"driver": "pysqlcipher"}, "database_encrypted"), ({"database": ""}, "database_in_memory"),
-        ({"database": ":memory:"}, "database_in_memory"), ({"database": "file:app.db"}, "database_uri"),
+        ({"database": ":memory:"}, "database_in_memory"), ({"database": "file:/srv/app.db"}, "database_uri"),
         ({"database": "/srv/file:app.db"}, "database_uri"), ({"query": (("uri", "true"),)}, "database_uri"),
         ({"database": "/"}, "database_is_folder"), ({"database": "/nowhere/app.db"}, "database_missing"),
         ({"database": "/dev/null"}, "database_missing"), ({"database": "/" + "x" * 5000}, "database_unreadable"),

@@ -10,21 +10,29 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+import psutil
 
 SURVIVED, KILLED, NOT_LIVE, BROKEN = 0, 10, 11, 12
 TIMED_OUT = -1
-_PATIENCE_S = 10.0
+_STILL_S = 4.0
+"""Whoever used no processor for so long waits for something that never comes; tests of checks wait for nothing."""
+_LONGEST_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Something to do in a copy: `work` gets a folder of its own and returns the exit code; `seconds` of processor."""
+    """Something to do in a copy: `work` gets a folder of its own and returns the exit code; `seconds` of processor.
+
+    One that may hang is ended when it uses none for a while.
+    """
 
     name: str
     work: Callable[[Path], int]
     seconds: float
+    may_hang: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +44,24 @@ class Ended:
     words: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Running:
     job: Job
     folder: Path
-    until: float
+    used: float = 0.0
+    looked: float = field(default_factory=time.monotonic)
+    since: float = field(default_factory=time.monotonic)
+
+    def hangs(self, pid: int) -> bool:
+        """Whether it took far too long, or used no processor since it was last looked at, which is a while ago."""
+        now = time.monotonic()
+        if now - self.looked < _STILL_S:
+            return False
+        if now - self.since > _LONGEST_S + 2 * self.job.seconds:
+            return True
+        times = psutil.Process(pid).cpu_times()
+        before, self.used, self.looked = self.used, times.user + times.system, now
+        return self.used == before
 
 
 def run(jobs: Iterable[Job], folder: Path, at_once: int) -> Iterator[Ended]:
@@ -50,22 +71,22 @@ def run(jobs: Iterable[Job], folder: Path, at_once: int) -> Iterator[Ended]:
     while True:
         while len(running) < at_once and (job := next(waiting, None)) is not None:
             place = Path(tempfile.mkdtemp(dir=folder))
-            running[_fork(job, place)] = _Running(job, place, time.monotonic() + _PATIENCE_S + 2 * job.seconds)
+            running[_fork(job, place)] = _Running(job, place)
         if not running:
             return
-        over = [(pid, status) for pid in running for status in _status(pid, running[pid].until)]
+        over = [(pid, status) for pid in running for status in _status(pid, running[pid])]
         for pid, status in over:
             yield _ended(running.pop(pid), pid, status)
         if not over:
             time.sleep(0.003)
 
 
-def _status(pid: int, until: float) -> Iterator[int]:
-    """The status of a process that is over, or that had its time."""
+def _status(pid: int, one: _Running) -> Iterator[int]:
+    """The status of a process that is over, or that hangs."""
     found, status = os.waitpid(pid, os.WNOHANG)
     if found:
         yield status
-    elif time.monotonic() > until:
+    elif one.job.may_hang and one.hangs(pid):
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         yield signal.SIGXCPU

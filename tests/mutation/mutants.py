@@ -7,6 +7,7 @@ number: the name stays good while other code of the file changes.
 from __future__ import annotations
 
 import ast
+import difflib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from types import CodeType
 
-from mutation.operators import OPERATORS, limits, parts
+from mutation.operators import OPERATORS, SHAPING, limits, parts
 
 Change = Callable[[], None]
 
@@ -98,6 +99,13 @@ def compiled(mutant: Mutant) -> CodeType:
     return compile(mutated(mutant), str(mutant.source.file), "exec", dont_inherit=True)
 
 
+def told(mutant: Mutant) -> str:
+    """What the change is, as the lines of the code without and with it."""
+    before = ast.unparse(ast.parse(mutant.source.file.read_bytes())).splitlines()
+    lines = list(difflib.unified_diff(before, ast.unparse(mutated(mutant)).splitlines(), lineterm="", n=0))[2:]
+    return "\n".join(f"    {line}" for line in lines if not line.startswith("@@"))
+
+
 def _named(source: Source, tree: ast.Module) -> Iterator[tuple[Mutant, Change]]:
     counts: Counter[tuple[str, str]] = Counter()
     for site in _sites(source, tree):
@@ -126,6 +134,8 @@ class _Around:
 
 
 def _below(node: ast.AST, around: _Around) -> Iterator[_Site]:
+    if isinstance(node, ast.arguments) or (isinstance(node, ast.keyword) and node.arg in SHAPING):
+        return
     for name, value in ast.iter_fields(node):
         if isinstance(value, ast.AST):
             yield from _at(value, partial(setattr, node, name), around, last=True)

@@ -21,6 +21,13 @@ _LOOSER = {0o600: 0o644, 0o700: 0o755, 0o022: 0, 0o077: 0}
 """Modes that let others in, and masks that see nobody."""
 
 
+_RESTRICTING = frozenset({"O_NOFOLLOW", "O_EXCL", "O_APPEND", "O_NONBLOCK", "LOCK_EX", "LOCK_SH", "LOCK_NB"})
+"""Flags that hold something back; Python itself sees to O_CLOEXEC."""
+SHAPING = frozenset({"parents", "missing_ok", "ensure_ascii", "by_alias", "include_url", "include_context",
+                     "include_input"})  # fmt: skip
+"""Keywords that decide nothing: they shape a text or make a folder's folders."""
+
+
 def _tests(node: ast.AST, put: Put, last: bool) -> Found:
     """Each condition always true, and always false."""
     if isinstance(node, (ast.If, ast.While, ast.IfExp)) and not isinstance(node.test, ast.Constant):
@@ -43,12 +50,19 @@ def _cases(node: ast.AST, put: Put, last: bool) -> Found:
 
 def _operands(node: ast.AST, put: Put, last: bool) -> Found:
     """Each operand of and/or taken out, and each `not`."""
-    if isinstance(node, ast.BoolOp):
+    if isinstance(node, ast.BoolOp) and not _defaulting(node):
         word = "and_drop" if isinstance(node.op, ast.And) else "or_drop"
         for number in range(len(node.values)):
             yield word, lambda n=number: put(_without(node, n))
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
         yield "not_drop", lambda: put(node.operand)
+
+
+def _defaulting(node: ast.BoolOp) -> bool:
+    """`x or ""` gives a value where there is none, and checks nothing."""
+    last = node.values[-1]
+    named = isinstance(last, ast.Attribute) and last.attr == "__name__"
+    return isinstance(node.op, ast.Or) and (named or isinstance(last, ast.Constant))
 
 
 def _without(node: ast.BoolOp, number: int) -> ast.expr:
@@ -88,10 +102,10 @@ def _values(node: ast.AST, put: Put, last: bool) -> Found:
     """Each flag of a call taken out or turned round, each mode loosened, any and all exchanged."""
     match node:
         case ast.BinOp(op=ast.BitOr(), left=left, right=right):
-            if _flag(right):
-                yield "flag_drop", lambda: put(left)
-            if _flag(left):
-                yield "flag_drop", lambda: put(right)
+            flags = {one.attr for one in ast.walk(node) if isinstance(one, ast.Attribute)}
+            for one, other in ((right, left), (left, right)):
+                if isinstance(one, ast.Attribute) and one.attr in _RESTRICTING and not _implied(one.attr, flags):
+                    yield "flag_drop", lambda other=other: put(other)
         case ast.Call(func=ast.Name(id="any" | "all") as name):
             yield "any_all", lambda: setattr(name, "id", "any" if name.id == "all" else "all")
         case ast.Constant(value=bool(value)):
@@ -125,8 +139,9 @@ def parts(node: ast.AST) -> Found:
             yield "part_drop", lambda n=number: node.args.__delitem__(n)
 
 
-def _flag(node: ast.AST) -> bool:
-    return isinstance(node, ast.Attribute) and node.attr.startswith(("O_", "LOCK_", "S_I"))
+def _implied(flag: str, others: set[str]) -> bool:
+    """To make a file that must not be there follows no link (open(2)); the inner of chained flags sees both."""
+    return flag == "O_NOFOLLOW" and "O_EXCL" in others
 
 
 OPERATORS: tuple[Callable[[ast.AST, Put, bool], Found], ...] = (

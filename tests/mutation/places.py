@@ -41,4 +41,13 @@ SOURCES = (
               "own_file"),
     ),
 )  # fmt: skip
-EQUIVALENT: dict[str, str] = {}
+EQUIVALENT: dict[str, str] = {
+    "agent/diana_agent/guard/mint.py:Mint.redeem:or_drop:5":
+        "an operation of exactly this type that differs has another digest, which is compared too",
+    "tools/diana_tools/executor.py:Executor._run:call_drop:2":
+        "closing the pipe writes what is left of the input; to drain it first only waits sooner",
+    "tools/diana_tools/session_places.py:own_server_digest:part_drop:1":
+        "the hash of one word is never that of the five words of the other places",
+    "tools/diana_tools/sessions.py:Sessions.create_sqlite:or_drop:1":
+        "`require` has refused a scratch on a server that is not Diana's own before",
+}  # fmt: skip

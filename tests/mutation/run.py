@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from mutation.listing import Listing, due, load
-from mutation.mutants import Mutant
+from mutation.mutants import Mutant, told
 from mutation.trial import Trial, Verdict
 
 PLACES = Path(__file__).with_name("places.py")
@@ -60,7 +60,7 @@ def _wanted(words: Sequence[str]) -> Wanted:
     parser = argparse.ArgumentParser(prog="tests/mutation")
     parser.add_argument("--only", action="append", default=[], help="a mutant's name, or a pattern of names")
     parser.add_argument("--part", default="0/1", help="K/N: the K-th of N samples")
-    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)) + 2)
     parser.add_argument("--places", type=Path, default=PLACES)
     parser.add_argument("--json", type=Path, help="write the counts there")
     parser.add_argument("--verbose", action="store_true", help="one line a mutant")
@@ -83,7 +83,7 @@ def _tried(todo: Sequence[Mutant], wanted: Wanted) -> Trial:
     # Memory, where there is some to write to: a journal's sync costs nothing there.
     top = next((place for place in ("/dev/shm",) if os.access(place, os.W_OK)), None)  # noqa: S108
     folder = Path(tempfile.mkdtemp(prefix="mutants-", dir=top))
-    trial = Trial(todo, wanted.places, wanted.at_once, folder)
+    trial = Trial(todo, wanted.at_once, folder)
     tests = sorted({test for mutant in todo for test in mutant.source.tests})
     arguments = [*tests, "-q", "-s", "-p", "no:cacheprovider", "-p", "no:terminalreporter", "--assert=plain"]
     os.environ["DIANA_TEST_ALL"] = "1"
@@ -103,6 +103,8 @@ def _said(verdicts: Sequence[Verdict], listing: Listing, every: int, wanted: Wan
         files.setdefault(one.mutant.source.path, Counter())[word] += 1
         if wanted.verbose or word in ("survived", "stale"):
             print(f"{word}: {one.mutant.name}" + (f"  ({one.by})" if one.by else ""))
+        if word in ("survived", "stale"):
+            print(told(one.mutant))
     for path, counts in files.items():
         print(f"{path}: " + ", ".join(f"{count} {word}" for word, count in sorted(counts.items())))
     total = sum(files.values(), Counter[str]())

@@ -1,7 +1,7 @@
 """Putting a mutant in the place of the real code, in this process: live functions get the changed file's code.
 
 Everything that was imported before, by whatever name, keeps the same function objects, so nothing is imported again.
-What is no function (a class's own fields, a table made at import) can only be changed before its import, by `plant`.
+What is neither a function nor a module's constant (a class's own fields) is not changed here.
 """
 
 from __future__ import annotations
@@ -9,12 +9,8 @@ from __future__ import annotations
 import ast
 import gc
 import sys
-from collections.abc import Iterator, Sequence
-from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
-from importlib.util import spec_from_file_location
-from types import CodeType, FunctionType, ModuleType
-from typing import cast
+from collections.abc import Iterator
+from types import CodeType, FunctionType
 
 from mutation.mutants import Mutant, compiled, mutated
 
@@ -76,27 +72,3 @@ def _rename(mutant: Mutant) -> None:
     for other in list(sys.modules.values()):
         if getattr(other, "__dict__", {}).get(mutant.constant) is old:
             setattr(other, mutant.constant, new)
-
-
-class _Planted(MetaPathFinder, Loader):
-    def __init__(self, mutant: Mutant) -> None:
-        self._mutant = mutant
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        """The mutant's own module, and nothing else."""
-        if fullname != self._mutant.source.module:
-            return None
-        return spec_from_file_location(fullname, self._mutant.source.file, loader=self)
-
-    def exec_module(self, module: ModuleType) -> None:
-        """Run the changed file instead."""
-        exec(compiled(self._mutant), module.__dict__)
-
-
-def plant(mutant: Mutant) -> None:
-    """Let the changed file be what is imported; it must not have been imported yet."""
-    if mutant.source.module in sys.modules:
-        raise NotLive(mutant.name)
-    sys.meta_path.insert(0, cast("MetaPathFinder", _Planted(mutant)))

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import gc
 import importlib
-import os
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,8 +15,6 @@ from mutation.learning import Learnt, learn, learnt
 from mutation.mutants import Mutant
 from mutation.swapping import Functions, NotLive, live, swap
 
-PLANTED = "MUTATION_PLANTED"
-_FRESH_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +26,11 @@ class Verdict:
     by: str = ""
 
 
-@dataclass
+@dataclass(eq=False)
 class Trial:
-    """Tries mutants against the collected tests. `places` is the file that lists them, for processes of their own."""
+    """Tries mutants against the collected tests."""
 
     todo: Sequence[Mutant]
-    places: Path
     at_once: int
     folder: Path
     verdicts: list[Verdict] = field(default_factory=list[Verdict])
@@ -87,7 +81,7 @@ class Trial:
                 learn(mine, files, self._failed, into)
                 return forks.SURVIVED
 
-            return forks.Job(f"learn {number}", work, 600.0)
+            return forks.Job(f"learn {number}", work, 600.0, may_hang=False)
 
         ends = list(forks.run((job(n, s) for n, s in enumerate(shares) if s), self.folder, self.at_once))
         self.own_failures += [f"{end.name}: {end.words or end.code}" for end in ends if end.code != forks.SURVIVED]
@@ -104,18 +98,13 @@ class Trial:
                 seconds = 3 + 3 * sum(one.seconds for one in chosen)
                 yield forks.Job(mutant.name, lambda folder, m=mutant, t=tests: self._one(m, t, functions, folder), seconds)
 
-        again: list[Mutant] = []
         for end in forks.run(jobs(), self.folder, self.at_once):
             mutant = by_name[end.name]
-            if end.code == forks.NOT_LIVE:
-                again.append(mutant)
-                continue
+            if end.code in (forks.NOT_LIVE, forks.BROKEN):
+                self.own_failures.append(f"cannot be tried: {end.name} {end.words}")
             if end.code == forks.KILLED and end.words:
                 self._recent.setdefault(mutant.function, []).append(end.words)
             self.verdicts.append(Verdict(mutant, _outcome(end), end.words))
-        jobs_ = (forks.Job(mutant.name, lambda _, m=mutant: self._fresh(m), _FRESH_S) for mutant in again)
-        for end in forks.run(jobs_, self.folder, self.at_once):
-            self.verdicts.append(Verdict(by_name[end.name], _outcome(end), end.words or "a process of its own"))
 
     def _chosen(self, mutant: Mutant, known: Sequence[Learnt]) -> list[Learnt]:
         """The tests that come by, the ones that noticed other mutants of the same function first, then the quick."""
@@ -135,16 +124,6 @@ class Trial:
                 (folder / "words").write_text(item.nodeid)
                 return forks.KILLED
         return forks.SURVIVED
-
-    def _fresh(self, mutant: Mutant) -> int:
-        """The same in a process that imports the changed file, for what only its import makes."""
-        command = [
-            sys.executable, "-m", "pytest", "-x", "-q", "-p", "mutation.planted", "-p", "no:cacheprovider",
-            "--assert=plain", "--tb=no", *mutant.source.tests,
-        ]  # fmt: skip
-        env = {**os.environ, PLANTED: f"{self.places}::{mutant.name}", "PYTHONPATH": str(Path(__file__).parents[1])}
-        done = subprocess.run(command, env=env, check=False, capture_output=True)
-        return forks.KILLED if done.returncode in (1, 2) else forks.SURVIVED if done.returncode == 0 else forks.BROKEN
 
 
 def _outcome(end: forks.Ended) -> str:
