@@ -5,10 +5,7 @@ from __future__ import annotations
 from mutation.mutants import Source
 
 _GUARD = ("tests/guard/test_checks_guard.py", "tests/guard/test_checks_mint.py", "tests/guard/test_checks_policy.py")
-_APPROVALS = (
-    "tests/unit/test_approvals.py", "tests/unit/test_approvals_ask.py", "tests/unit/test_approvals_file.py",
-    "tests/unit/test_approvals_ssh.py", "tests/guard/test_checks_approvals.py",
-)  # fmt: skip
+_APPROVALS = ("tests/unit/test_approvals.py", "tests/guard/test_checks_approvals.py")
 
 SOURCES = (
     Source("agent/diana_agent/guard/guard.py", _GUARD, limits=("MAX_TRIES", "MAX_REFUSALS")),
