@@ -32,7 +32,6 @@ from diana_agent.report_sections import (
     verification_section,
 )
 from diana_agent.report_story import CHECKS, Status, Story, status_of, tell
-from diana_agent.sentences import failure
 from diana_prompts.catalogue import Catalogue
 
 __all__ = ["document", "render", "summary", "write"]
@@ -134,7 +133,7 @@ def _closing(catalogue: Catalogue, story: Story) -> list[str]:
         if story.change.act == "apply":
             lines.append(say("summary.success"))
     elif story.result is not None and story.result.error:
-        lines += ["", say("summary.error", error=text.line(failure(story.result.error, catalogue)))]
+        lines += ["", say("summary.error", error=text.line(text.why_failed(catalogue, story.result.error)))]
         if story.change is not None and story.change.act == "apply" and status is not Status.INCOMPLETE:
             lines.append(say("summary.halted"))
     if status in _REACHED_THE_END:

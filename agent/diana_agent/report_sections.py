@@ -18,7 +18,6 @@ from diana_agent.report_page import (
     version_words,
 )
 from diana_agent.report_story import CHECKS, Status, Story, status_of
-from diana_agent.sentences import failure
 from diana_tools.domain import Migration, Plan
 from diana_tools.measured import Backup, Check, Copy
 
@@ -57,7 +56,7 @@ def _status(page: Page, story: Story) -> None:
     for words in state_lines(page.catalogue, story):
         page.item("report.state", state=words)
     if story.result is not None and story.result.error:
-        page.item("report.error", error=text.code(failure(story.result.error, page.catalogue)))
+        page.item("report.error", error=text.code(text.why_failed(page.catalogue, story.result.error)))
     why = halt_words(page.catalogue, story)
     if why:
         page.item("report.halt", why=why)

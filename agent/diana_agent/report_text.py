@@ -100,6 +100,14 @@ def size(catalogue: Catalogue, count: int, *, exact: bool = True) -> str:
     return catalogue.say("report.size_exact", size=short, count=f"{count:,}") if exact else short
 
 
+def why_failed(catalogue: Catalogue, error: str) -> str:
+    """Why a change failed (`code: the tool's own words`), for people: the code in a sentence where it says more."""
+    code_, _, words = error.partition(": ")
+    if catalogue.has(f"failure.{code_}"):
+        return f"{catalogue.say(f'failure.{code_}')} {words}".strip()
+    return error.removeprefix("migration_failed: ")
+
+
 def worded(catalogue: Catalogue, prefix: str, word: str) -> str:
     """A `code` or `code:object` word as a sentence where the catalogue has one for it, else the word itself, safe.
 

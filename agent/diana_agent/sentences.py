@@ -46,14 +46,6 @@ def refusal(reason: str, fields: dict[str, str], catalogue: Catalogue) -> str:
     return one_line(reason)
 
 
-def failure(error: str, catalogue: Catalogue) -> str:
-    """Why a change failed (`code: the tool's own words`), for people: the code in a sentence where it says more."""
-    code, _, words = error.partition(": ")
-    if catalogue.has(f"failure.{code}"):
-        return f"{catalogue.say(f'failure.{code}')} {words}".strip()
-    return error.removeprefix("migration_failed: ")
-
-
 def halt(event: ev.Halted, catalogue: Catalogue) -> str:
     """What went wrong and what to do, inside the document's own sentence where it has one."""
     inner = refusal(event.reason, event.fields, catalogue)

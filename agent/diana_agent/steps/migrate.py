@@ -15,9 +15,9 @@ from diana_agent.guard.guard import Refusal, Request
 from diana_agent.guard.rules import rules_of
 from diana_agent.lock import run_lock
 from diana_agent.models.base import JsonValue
+from diana_agent.report_text import why_failed
 from diana_agent.run import Outcome, Run
 from diana_agent.sentences import differences_said
-from diana_agent.sentences import failure as failure_words
 from diana_agent.steps.approved import second_person, with_approval, write_request
 from diana_agent.steps.earlier import refuse_unfinished, say_way_back
 from diana_agent.steps.facts_for_person import execution_facts
@@ -239,7 +239,7 @@ class _Failure:
 async def _failed(run: Run, failure: _Failure) -> Outcome:
     """S7.5: the ladder's rungs a to c by themselves where the person wants it; d and e never (guard's design)."""
     result = failure.result
-    error = failure_words(result.error, run.catalogue)
+    error = why_failed(run.catalogue, result.error)
     run.note("migrate.failed", "bad", migration=result.failed or "-", error=error, log=result.log)
     recovered, now = await _recovered(run, failure)
     if recovered is not None:
