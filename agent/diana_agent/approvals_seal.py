@@ -13,6 +13,7 @@ import re
 import secrets
 import stat
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,9 +74,8 @@ def _make(path: Path) -> None:
             handle.flush()
             os.fsync(handle.fileno())
         # A hard link makes the whole key appear at once, and never over another one.
-        os.link(part, path)
-    except FileExistsError:
-        return
+        with suppress(FileExistsError):
+            os.link(part, path)
     finally:
         part.unlink(missing_ok=True)
 

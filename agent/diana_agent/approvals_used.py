@@ -73,9 +73,9 @@ class UsedApprovals:
         """When it was used; a file that a crash left empty counts as used all the same."""
         try:
             at = datetime.fromisoformat(str(json.loads(path.read_bytes())["at"]))
-            return at if at.tzinfo is not None else None
         except (ValueError, KeyError, TypeError):
             return None
+        return at if at.tzinfo is not None else None
 
     def _failed(self, code: str, error: OSError) -> DianaError:
         return DianaError(code, {"path": str(self._folder), "error": error.strerror or type(error).__name__})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -14,7 +16,8 @@ from diana_agent.journal import Journal
 from diana_agent.person import Question, Reply
 from diana_prompts.catalogue import Catalogue
 from diana_tools.domain import Level
-from diana_tools.permit import Act, Operation, Use
+from diana_tools.errors import PermitRefused
+from diana_tools.permit import Act, Operation, Permit, Use
 
 START = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 PLAN = "2" * 64
@@ -48,6 +51,7 @@ class Told:
 
     async def ask(self, question: Question) -> Reply:
         self.asked.append(question)
+        assert len(self.asked) < 50, "it is asked for ever"
         self.meanwhile()
         return self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
 
@@ -87,6 +91,48 @@ class Post:
     def events(self) -> list[str]:
         """The kinds of what was written, in order."""
         return [event.kind for event in self.journal.events()]
+
+
+@dataclass
+class Keeper:
+    """Redeems everything, or nothing; `redeemed` are the uses, `then` happens at each."""
+
+    good: bool = True
+    redeemed: list[Use] = field(default_factory=list[Use])
+    then: Callable[[], None] = lambda: None
+
+    def redeem(self, permit: Permit, operation: Operation, use: Use) -> None:
+        if not self.good:
+            raise PermitRefused("permit_unknown")
+        self.redeemed.append(use)
+        self.then()
+
+
+def granted(act: Act, use: Use) -> tuple[Permit, Operation, Use]:
+    """A permit that only a `Keeper` redeems, with its operation and its one use."""
+    operation = Operation(act, "toy", "1" * 32, PLAN, (use,), "b")
+    return Permit("p1", act, operation.digest, operation.identity, None, "b", START), operation, use
+
+
+def same(_size: int) -> str:
+    """Takes the place of `secrets.token_hex`: nothing is random."""
+    return "same"
+
+
+def handles() -> int:
+    """How many files this process has open."""
+    return len(list(Path("/dev/fd").iterdir()))
+
+
+@dataclass
+class Syncs:
+    """What was synced, as (kind, size at that moment); it takes the place of `os.fsync`."""
+
+    seen: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
+
+    def __call__(self, file: int) -> None:
+        found = os.fstat(file)
+        self.seen.append(("folder" if stat.S_ISDIR(found.st_mode) else "file", found.st_size))
 
 
 def post(folder: Path, *replies: Reply, agent: str = "", present: bool = True) -> Post:

@@ -168,6 +168,8 @@ async def test_only_a_broken_journal_ends_the_run(desk: Desk, code: str) -> None
 async def test_a_long_answer_is_cut_to_what_counts(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.outcome = Outcome("done", body={"text": "x" * 100})
     whole = (await desk.call("detect")).result.content
+    assert '"text": "xxx' in whole
+    assert "truncated" not in whole
     monkeypatch.setattr(dispatching, "LONGEST_ANSWER", len(whole))
     assert (await desk.call("detect")).result.content == whole
     monkeypatch.setattr(dispatching, "LONGEST_ANSWER", len(whole) - 1)

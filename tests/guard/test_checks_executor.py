@@ -8,23 +8,22 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import psutil
 import pytest
 
 from diana_tools import executor as ex
 from diana_tools.command import CaptureCommand, ReadCommand, WriteCommand
-from diana_tools.errors import ChangeFailed, DianaError, PermitRefused, ToolError
-from diana_tools.executor import Executor, child_environment, ended, still_runs, unwatched, withheld
-from diana_tools.permit import Act, Operation, Permit, Use
+from diana_tools.errors import ChangeFailed, DianaError, ToolError
+from diana_tools.executor import Executor, child_environment, still_runs, withheld
+from diana_tools.permit import Act, Use
 from diana_tools.redaction import Redactor
-from guard.checking import START
+from guard.checking import Keeper, granted
 
 ENVIRON = {"PATH": "/usr/bin:/bin", "HOME": "/h", "LANG": "C", "AWS_SECRET_ACCESS_KEY": "verysecretkey", "OTHER": "x"}
 FORBIDDEN = (
@@ -34,21 +33,6 @@ FORBIDDEN = (
     "DIANA_CONFIG",
 )  # fmt: skip
 RESTRICTING = ("GIT_ALLOW_PROTOCOL", "GIT_NO_LAZY_FETCH", "GIT_OPTIONAL_LOCKS")
-
-
-@dataclass
-class Keeper:
-    """Redeems everything, or nothing; `redeemed` are the uses, `then` happens at each."""
-
-    good: bool = True
-    redeemed: list[Use] = field(default_factory=list[Use])
-    then: Callable[[], None] = lambda: None
-
-    def redeem(self, permit: Permit, operation: Operation, use: Use) -> None:
-        if not self.good:
-            raise PermitRefused("permit_unknown")
-        self.redeemed.append(use)
-        self.then()
 
 
 @dataclass
@@ -67,16 +51,20 @@ class Workshop:
             self.keeper, lambda: self.trusted, self.environ, self.folder / "runs", child_env=self.wished
         )
 
-    def sh(self, script: str, **changed: Any) -> WriteCommand:
+    def sh(self, script: str, **changed: object) -> WriteCommand:
         return replace(WriteCommand(("/bin/sh", "-c", script), self.folder, timeout=20), **changed)
 
     async def change(
-        self, command: WriteCommand, act: Act = Act.APPLY, *, digest: str = "", private: bool = False
+        self,
+        command: WriteCommand,
+        act: Act = Act.APPLY,
+        *,
+        digest: str = "",
+        private: bool = False,
+        line: Callable[[str], None] | None = None,
     ) -> ex.Changed:
-        use = Use("run", digest or command.digest)
-        operation = Operation(act, "toy", "1" * 32, "2" * 64, (use,), "b")
-        permit = Permit("p1", act, operation.digest, operation.identity, None, "b", START)
-        return await self.executor.change(command, permit, operation, use, self.lines.append, private=private)
+        mine = granted(act, Use("run", digest or command.digest))
+        return await self.executor.change(command, *mine, line or self.lines.append, private=private)
 
 
 @pytest.fixture
@@ -84,7 +72,7 @@ def shop(tmp_path: Path) -> Workshop:
     return Workshop(tmp_path)
 
 
-def look(folder: Path, script: str, **changed: Any) -> ReadCommand:
+def look(folder: Path, script: str, **changed: object) -> ReadCommand:
     return replace(ReadCommand(("/bin/sh", "-c", script), folder, timeout=20), **changed)
 
 
@@ -102,7 +90,9 @@ def test_what_only_restricts_may_be_declared(name: str) -> None:
 
 
 def test_a_child_s_environment_is_small() -> None:
-    made = child_environment(ENVIRON | {"WISH": "1", "PATH": "relative:/usr/bin"}, {"MINE": "2", "HOME": "/other"}, ("WISH", "GONE"))
+    made = child_environment(
+        ENVIRON | {"WISH": "1", "PATH": "relative:/usr/bin"}, {"MINE": "2", "HOME": "/other"}, ("WISH", "GONE")
+    )
     assert made == {"PATH": "/usr/bin", "HOME": "/other", "LANG": "C", "WISH": "1", "MINE": "2"}
     assert child_environment({}, {})["PATH"]
 
@@ -199,12 +189,12 @@ async def test_what_is_private_is_not_told_live(shop: Workshop) -> None:
 class Process:
     """A process that was not started: it is over after a few looks, and did to its folder what a supervisor would."""
 
-    spec: dict[str, Any] = field(default_factory=dict[str, Any])
-    arguments: dict[str, Any] = field(default_factory=dict[str, Any])
+    spec: dict[str, object] = field(default_factory=dict[str, object])
+    arguments: dict[str, object] = field(default_factory=dict[str, object])
     argv: tuple[str, ...] = ()
     exit: str = '{"exit": 0, "seconds": 1.0, "timed_out": false}'
 
-    def __call__(self, argv: tuple[str, ...], **arguments: Any) -> Process:
+    def __call__(self, argv: tuple[str, ...], **arguments: object) -> Process:
         self.argv, self.arguments = argv, arguments
         return self
 
@@ -251,7 +241,7 @@ async def test_the_supervisor_is_started_apart_and_told_everything_by_its_input(
         "env": {"PATH": "/usr/bin:/bin", "HOME": "/h", "LANG": "C", "MINE": "2"}, "locks": [5],
         "secrets": list(shop.executor.redactor.forms),
     }  # fmt: skip
-    assert "verysecretkey" in process.spec["secrets"]
+    assert "verysecretkey" in shop.executor.redactor.forms
 
 
 async def test_a_lock_is_held_by_changes_of_the_target_while_it_is_held(shop: Workshop, process: Process) -> None:
@@ -300,14 +290,14 @@ async def test_a_supervisor_without_an_ear_is_an_error(
 class Ended(Exception):
     """Stops a start after its arguments were seen."""
 
-    arguments: dict[str, Any]
+    arguments: dict[str, object]
 
 
 @pytest.mark.parametrize("user", [None, "root"])
 async def test_a_looking_command_is_started_apart(
     shop: Workshop, monkeypatch: pytest.MonkeyPatch, user: str | None
 ) -> None:
-    async def start(*argv: str, **arguments: Any) -> None:
+    async def start(*argv: str, **arguments: object) -> None:
         raise Ended({"argv": argv, **arguments})
 
     monkeypatch.setattr(asyncio, "create_subprocess_exec", start)
@@ -324,9 +314,13 @@ async def test_a_looking_command_is_started_apart(
 
 
 async def test_what_a_command_says_and_is_told(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "killpg", lambda *_: pytest.fail("it ended by itself, and its number may be another's"))
+    def kill(_pid: int, _sign: int) -> None:
+        pytest.fail("it ended by itself, and its number may be another's")
+
+    monkeypatch.setattr(os, "killpg", kill)
     done = await shop.executor.query(look(shop.folder, "cat; echo err >&2; exit 3", stdin=b"in"))
-    assert (done.exit_code, done.stdout, done.stderr, done.timed_out, done.truncated) == (3, "in", "err\n", False, False)
+    assert (done.exit_code, done.stdout, done.stderr) == (3, "in", "err\n")
+    assert (done.timed_out, done.truncated) == (False, False)
     assert (await shop.executor.query(look(shop.folder, "exec cat"))).stdout == "", "nothing to read"
     assert (await shop.executor.query(look(shop.folder, "exec <&-; sleep 0.05", stdin=b"x" * 200_000))).exit_code == 0
     assert (await shop.executor.query(look(shop.folder, "exec >&- 2>&-; sleep 0.2; exit 5"))).exit_code == 5
@@ -382,170 +376,18 @@ async def test_a_command_whose_reader_fails_is_ended(shop: Workshop) -> None:
     assert not psutil.pid_exists(started[0]) or psutil.Process(started[0]).status() == psutil.STATUS_ZOMBIE
 
 
-class Looks:
-    """A process that is over at the n-th look, and writes a piece of the log before each."""
-
-    def __init__(self, log: Path, *pieces: bytes) -> None:
-        self.log, self.pieces, self.looks = log, list(pieces), 0
-
-    def poll(self) -> int | None:
-        self.looks += 1
-        assert self.looks < 100, "it is over, and nobody notices"
-        if self.pieces:
-            piece = self.pieces.pop(0)
-            if piece:
-                with self.log.open("ab") as handle:
-                    handle.write(piece)
-            return None
-        return 0
-
-
-@pytest.mark.parametrize(
-    ("pieces", "lines"),
-    [
-        ((), []),
-        ((b"",), []),
-        ((b"one\ntwo\n",), ["one", "two"]),
-        ((b"one\ntw", b"o\nthree"), ["one", "two", "three"]),
-        ((b"\xc3", b"\xbc\n"), ["ü"]),
-        ((b"\xff\n",), ["\ufffd"]),
-        ((b"x" * 70_000, b"y"), ["x" * 70_000, "y"]),
-        ((b"a\n" + b"x" * 70_000, b"y"), ["a", "x" * 70_000, "y"]),
-        ((b"x" * 65_536, b"\n"), ["x" * 65_536]),
-        ((b"\n", b"\n"), ["", ""]),
-    ],
-)
-async def test_lines_are_handed_on_as_they_come(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pieces: tuple[bytes, ...], lines: list[str]
-) -> None:
-    log, seen, naps = tmp_path / "log", list[str](), list[float]()
-
-    async def nap(seconds: float) -> None:
-        naps.append(seconds)
-
-    monkeypatch.setattr(asyncio, "sleep", nap)
-    follow = ex._follow  # pyright: ignore[reportPrivateUsage]  # its edges, without a process
-    await follow(log, cast("subprocess.Popen[bytes]", Looks(log, *pieces)), seen.append)
-    assert seen == lines
-    assert bool(naps) is (pieces == (b"",)), "it waits where there is nothing to read"
-
-
-async def test_much_output_is_handed_on_whole(tmp_path: Path) -> None:
-    log, seen = tmp_path / "log", list[str]()
-    log.write_bytes(b"0123456789\n" * 300_000)
-    await ex._follow(log, cast("subprocess.Popen[bytes]", Looks(log)), seen.append)  # pyright: ignore[reportPrivateUsage]  # as above
-    assert len(seen) == 300_000
-
-
-def left(folder: Path, **files: str) -> Path:
-    folder.mkdir(exist_ok=True)
-    for name, text in files.items():
-        (folder / name.replace("_", ".")).write_text(text)
-    return folder
-
-
-def test_a_command_that_is_over_is_as_it_was_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = left(tmp_path, exit_json='{"exit": 3, "seconds": 1.5, "timed_out": true}', output_log="said")
-    done = ended(folder).output
-    assert (done.exit_code, done.stdout, done.seconds, done.timed_out, done.truncated) == (3, "said", 1.5, True, False)
-    (folder / "exit.json").unlink()
-    for found in (ended(folder), unwatched(folder)):
-        assert (found.output.exit_code, found.output.stdout, found.log) == (ex.UNWATCHED, "said", folder)
-    monkeypatch.setattr(ex, "_KEEP_BYTES", 4)
-    assert (unwatched(folder).output.stdout, unwatched(folder).output.truncated) == ("said", False)
-    left(folder, output_log="saids")
-    assert (unwatched(folder).output.stdout, unwatched(folder).output.truncated) == ("sa\n...\nds", True)
-    (folder / "output.log").unlink()
-    assert (unwatched(folder).output.stdout, unwatched(folder).output.truncated) == ("", False)
-
-
-@pytest.fixture
-def sleeper() -> Generator[subprocess.Popen[bytes]]:
-    child = subprocess.Popen(["/bin/sleep", "60"], start_new_session=True)
-    yield child
-    child.kill()
-    child.wait()
-
-
-def noted(folder: Path, pid: object, started: object) -> Path:
-    return left(folder, pid_json=json.dumps({"pid": pid, "started": started}))
-
-
-def test_a_command_still_runs_while_it_is_that_one(tmp_path: Path, sleeper: subprocess.Popen[bytes]) -> None:
-    born = psutil.Process(sleeper.pid).create_time()
-    assert still_runs(tmp_path) is False, "nothing is noted"
-    assert still_runs(noted(tmp_path, sleeper.pid, born))
-    assert still_runs(noted(tmp_path, sleeper.pid, born + 9))
-    assert still_runs(noted(tmp_path, sleeper.pid, born - 9))
-    assert not still_runs(noted(tmp_path, sleeper.pid, born - 10))
-    assert not still_runs(noted(tmp_path, sleeper.pid, born + 11)), "another one of the same number"
-    assert not still_runs(noted(tmp_path, sleeper.pid, born - 11))
-    assert not still_runs(noted(tmp_path, "x", born))
-    assert not still_runs(left(tmp_path, pid_json="{}"))
-    assert not still_runs(left(tmp_path, pid_json="{"))
-    assert not still_runs(noted(tmp_path, 2**22 + 7, born))
-    noted(tmp_path, sleeper.pid, born)
-    (tmp_path / "exit.json").touch()
-    assert not still_runs(tmp_path)
-    (tmp_path / "exit.json").unlink()
-    sleeper.kill()
-    while psutil.Process(sleeper.pid).status() != psutil.STATUS_ZOMBIE:
-        time.sleep(0.01)
-    assert not still_runs(tmp_path), "it ended, and nobody has asked"
-
-
-class Group:
-    """What was done to process groups; `deaf` to the first signal."""
-
-    def __init__(self, child: subprocess.Popen[bytes], *, deaf: bool) -> None:
-        self.sent: list[int] = []
-        self._child, self._deaf = child, deaf
-
-    def __call__(self, pid: int, sign: int) -> None:
-        assert pid == self._child.pid
-        self.sent.append(sign)
-        if sign == signal.SIGKILL or not self._deaf:
-            self._child.kill()
-
-
-@pytest.mark.parametrize("deaf", [False, True])
-async def test_what_nobody_watches_is_ended(
-    tmp_path: Path, sleeper: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch, deaf: bool
-) -> None:
-    group, naps, real = Group(sleeper, deaf=deaf), list[float](), asyncio.sleep
-
-    async def nap(seconds: float) -> None:
-        naps.append(seconds)
-        await real(0.002)
-
-    monkeypatch.setattr(os, "killpg", group)
-    monkeypatch.setattr(asyncio, "sleep", nap)
-    end = ex._end_unwatched  # pyright: ignore[reportPrivateUsage]  # without waiting for a supervisor's death
-    await end(tmp_path)
-    assert group.sent == [], "nothing is noted"
-    await end(noted(tmp_path, sleeper.pid, psutil.Process(sleeper.pid).create_time() + 99))
-    assert group.sent == [], "another one of the same number"
-    await end(noted(tmp_path, sleeper.pid, psutil.Process(sleeper.pid).create_time()))
-    assert group.sent == ([signal.SIGTERM, signal.SIGKILL] if deaf else [signal.SIGTERM])
-    assert not still_runs(tmp_path)
-    assert (len(naps) >= 100) is deaf, "it is given time"
-
-
 async def test_a_supervisor_that_is_killed_does_not_leave_its_command_alone(shop: Workshop) -> None:
     script = "echo ready; exec sleep 60"
     folder = shop.folder / "runs" / "p1-run"
 
     def kill(_line: str) -> None:
         for one in psutil.process_iter(["cmdline"]):
-            words: Mapping[str, Any] = one.info
-            if str(folder) in (words["cmdline"] or ()) and sys.executable in words["cmdline"]:
+            words = cast("Mapping[str, list[str] | None]", one.info)["cmdline"] or []
+            if str(folder) in words and sys.executable in words:
                 one.kill()
 
-    use = Use("run", shop.sh(script).digest)
-    operation = Operation(Act.APPLY, "toy", "1" * 32, "2" * 64, (use,), "b")
-    permit = Permit("p1", Act.APPLY, operation.digest, operation.identity, None, "b", START)
     with pytest.raises(ChangeFailed, match="supervisor_died"):
-        await shop.executor.change(shop.sh(script), permit, operation, use, kill)
+        await shop.change(shop.sh(script), line=kill)
     assert not still_runs(folder)
 
 

@@ -11,7 +11,7 @@ import pytest
 from diana_agent.events import Answered, AnyEvent, Asked, GaveBack, PermitMinted, Refused
 from diana_agent.guard import phrases
 from diana_agent.guard.guard import Refusal
-from diana_agent.guard.policy import Verdict
+from diana_agent.guard.policy import Ask, Verdict
 from diana_agent.person import Reply
 from diana_tools.domain import Level
 from diana_tools.permit import Act, Permit
@@ -157,8 +157,9 @@ async def test_everything_is_asked_in_order_and_a_no_ends_it(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     ("level", "destructive", "danger"),
-    [(Level.DEV, False, False), (Level.DEV, True, True), (Level.PRODUCTION, False, True), (Level.STAGING, False, False)],
-)
+    [(Level.DEV, False, False), (Level.DEV, True, True), (Level.PRODUCTION, False, True),
+     (Level.STAGING, False, False)],
+)  # fmt: skip
 async def test_what_is_dangerous_is_drawn_so(tmp_path: Path, level: Level, destructive: bool, danger: bool) -> None:
     here = post(tmp_path)
     await here.guard.permit(request(YES, level=level, destructive=destructive))
@@ -185,7 +186,7 @@ async def test_nobody_there_is_no_yes(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 async def test_what_yes_on_the_command_line_answers(
-    tmp_path: Path, level: Level, yes: bool, asks: object, destructive: bool, assumed: bool
+    tmp_path: Path, level: Level, yes: bool, asks: Ask, destructive: bool, assumed: bool
 ) -> None:
     here = post(tmp_path, NOTHING)
     came = await here.guard.permit(
@@ -205,7 +206,7 @@ async def test_what_yes_on_the_command_line_answers(
     ],
 )  # fmt: skip
 async def test_a_coding_agent_answers_nothing_in_production(
-    tmp_path: Path, level: Level, agent: str, asks: tuple[object, ...], refused_: bool
+    tmp_path: Path, level: Level, agent: str, asks: tuple[Ask, ...], refused_: bool
 ) -> None:
     here = post(tmp_path, Y, agent=agent)
     came = await here.guard.permit(request(level=level, verdict=Verdict(asks=asks)))

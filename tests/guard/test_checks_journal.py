@@ -7,7 +7,6 @@ import fcntl
 import hashlib
 import json
 import os
-import stat
 from collections.abc import Callable, Generator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import pytest
 from diana_agent.events import AnyEvent, UserSaid
 from diana_agent.journal import Entry, Journal, held, read, verify
 from diana_tools.errors import DianaError
+from guard.checking import Syncs, handles
 
 SAID = UserSaid(text="a")
 
@@ -28,28 +28,16 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def no_leak() -> Generator[None]:
     """No handle is open afterwards that was not open before."""
-    before = len(os.listdir("/dev/fd"))
+    before = handles()
     yield
-    assert len(os.listdir("/dev/fd")) == before
-
-
-class Syncs:
-    """What was synced, as (kind of file, size at that moment)."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.seen: list[tuple[str, int]] = []
-        self._real = os.fsync
-        monkeypatch.setattr(os, "fsync", self)
-
-    def __call__(self, file: int) -> None:
-        found = os.fstat(file)
-        self.seen.append(("folder" if stat.S_ISDIR(found.st_mode) else "file", found.st_size))
-        self._real(file)
+    assert handles() == before
 
 
 @pytest.fixture
 def syncs(monkeypatch: pytest.MonkeyPatch) -> Syncs:
-    return Syncs(monkeypatch)
+    made = Syncs()
+    monkeypatch.setattr(os, "fsync", made)
+    return made
 
 
 def code(call: Callable[[], object]) -> str:
@@ -85,7 +73,11 @@ def test_a_journal_that_others_could_read_is_made_private(path: Path) -> None:
 
 def test_it_is_born_private_whatever_the_umask(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     modes: list[int] = []
-    monkeypatch.setattr(os, "fchmod", lambda file, _mode: modes.append(os.fstat(file).st_mode & 0o777))
+
+    def fchmod(file: int, _mode: int) -> None:
+        modes.append(os.fstat(file).st_mode & 0o777)
+
+    monkeypatch.setattr(os, "fchmod", fchmod)
     before = os.umask(0)
     try:
         Journal(path).close()
@@ -138,7 +130,11 @@ def test_a_line_is_written_whole_though_the_system_takes_it_in_pieces(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     journal, real = Journal(path), os.write
-    monkeypatch.setattr(os, "write", lambda file, content: real(file, bytes(content[:7])))
+
+    def write(file: int, content: bytes | memoryview) -> int:
+        return real(file, bytes(content[:7]))
+
+    monkeypatch.setattr(os, "write", write)
     journal.append(SAID, "person")
     assert verify(path).entries == 1
 

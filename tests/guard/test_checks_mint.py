@@ -74,9 +74,7 @@ def test_a_permit_that_could_not_be_written_is_none(till: Till) -> None:
         till.made()
 
 
-@pytest.mark.parametrize(
-    ("level", "minutes"), [(Level.PRODUCTION, 15), (Level.STAGING, 60), (Level.DEV, 60)]
-)
+@pytest.mark.parametrize(("level", "minutes"), [(Level.PRODUCTION, 15), (Level.STAGING, 60), (Level.DEV, 60)])
 def test_a_permit_has_its_time(till: Till, level: Level, minutes: int) -> None:
     assert till.made(level).expires_at == START + timedelta(minutes=minutes)
     late, last = till.made(level), till.made(level)

@@ -1,44 +1,24 @@
-"""Each check of the database's door by itself, on real SQLite files, and on a server that only notes what it is told."""
+"""Each check of the database's door by itself, on real SQLite files."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import sqlalchemy
-from sqlalchemy.exc import OperationalError
 
 from diana_tools import session_places as places
 from diana_tools.domain import DatabaseUrl
-from diana_tools.errors import ChangeFailed, ConnectionFailed, DianaError, LockHeld, PermitRefused
-from diana_tools.permit import Act, Operation, Permit, Use
+from diana_tools.errors import ChangeFailed, ConnectionFailed, DianaError
+from diana_tools.permit import Act, Use
 from diana_tools.sessions import Sessions, own_file
-from guard.checking import START
-
-SERVER = DatabaseUrl("postgresql", "psycopg", "127.0.0.1", 5432, "shop", "me", "pw")
-
-
-@dataclass
-class Keeper:
-    """Redeems everything, or nothing."""
-
-    good: bool = True
-    redeemed: list[Use] = field(default_factory=list[Use])
-
-    def redeem(self, permit: Permit, operation: Operation, use: Use) -> None:
-        if not self.good:
-            raise PermitRefused("permit_unknown")
-        self.redeemed.append(use)
-
-
-def granted(act: Act, use: Use) -> tuple[Permit, Operation, Use]:
-    operation = Operation(act, "toy", "1" * 32, "2" * 64, (use,), "b")
-    return Permit("p1", act, operation.digest, operation.identity, None, "b", START), operation, use
+from guard.checking import Keeper, granted, handles
+from guard.checking_sessions import SERVER, changed
 
 
 @pytest.fixture
@@ -64,14 +44,6 @@ def refused(call: Callable[[], object]) -> str:
     return caught.value.code
 
 
-def changed(
-    keeper: Keeper, url: DatabaseUrl, act: Act, use: Use, place: places.Place = None, doors: Sessions | None = None
-) -> None:
-    with (doors or Sessions(keeper)).change(url, *granted(act, use), place) as session:
-        if url.engine == "sqlite":
-            session.run("DELETE FROM t")
-
-
 def test_a_change_is_redeemed_first(file: DatabaseUrl) -> None:
     use = Use("restore", places.session_digest(file))
     assert refused(lambda: changed(Keeper(good=False), file, Act.RESTORE, use)) == "permit_unknown"
@@ -83,7 +55,7 @@ def test_a_change_is_redeemed_first(file: DatabaseUrl) -> None:
 
 OTHER = "/srv/other.db"
 SOCKET = replace(SERVER, host="/var/run/postgresql")
-POSTGRES, TEMPLATE = replace(SERVER, database="postgres"), replace(SERVER, database="template1")
+POSTGRES = replace(SERVER, database="postgres")
 OWN = places.OwnServer(Path("/state/scratch"))
 
 
@@ -123,24 +95,6 @@ def test_a_session_goes_where_its_use_says(url: DatabaseUrl, digest: str, act: A
     assert not keeper.redeemed, "nothing was burnt"
 
 
-@pytest.mark.parametrize(
-    ("url", "digest", "act", "place"),
-    [
-        (SERVER, places.session_digest(SERVER), Act.CANCEL, None),
-        (POSTGRES, places.maintenance_digest(SERVER), Act.RESTORE, places.Beside(SERVER)),
-        (TEMPLATE, places.maintenance_digest(SERVER), Act.RESTORE, places.Beside(SERVER)),
-    ],
-)
-def test_a_session_that_goes_there_is_opened(
-    url: DatabaseUrl, digest: str, act: Act, place: places.Place, server: Server
-) -> None:
-    keeper = Keeper()
-    changed(keeper, url, act, Use("x", digest), place)
-    assert [use.name for use in keeper.redeemed] == ["x"]
-    assert (server.opened, server.closed, server.disposed) == (1, 1, 1)
-    assert server.options == {"isolation_level": "AUTOCOMMIT"}
-
-
 def test_each_part_of_a_place_is_in_its_digest() -> None:
     others = [
         replace(SERVER, engine="mysql"), replace(SERVER, host="db"), replace(SERVER, port=1),
@@ -153,131 +107,9 @@ def test_each_part_of_a_place_is_in_its_digest() -> None:
     assert places.session_digest(same) == places.session_digest(SERVER)
 
 
-@dataclass
-class Server:
-    """Stands for a PostgreSQL server: what it was told, and what it answers."""
-
-    answer: object = True
-    told: list[str] = field(default_factory=list[str])
-    given: list[Mapping[str, object]] = field(default_factory=list[Mapping[str, object]])
-    arguments: dict[str, object] = field(default_factory=dict[str, object])
-    options: dict[str, object] = field(default_factory=dict[str, object])
-    url: str = ""
-    fails: str = ""
-    opened: int = 0
-    closed: int = 0
-    disposed: int = 0
-    rolled_back: int = 0
-
-    def create_engine(self, url: object, *, connect_args: dict[str, object], poolclass: object) -> Server:
-        assert poolclass is sqlalchemy.NullPool
-        self.url, self.arguments = str(url), connect_args
-        return self
-
-    def connect(self) -> Server:
-        if self.fails == "connect":
-            raise OperationalError("x", {}, OSError("refused"))
-        self.opened += 1
-        return self
-
-    def execute(self, statement: object, parameters: Mapping[str, object] | None = None) -> list[tuple[object]]:
-        self.told.append(str(statement))
-        self.given.append(parameters or {})
-        if self.fails and self.fails in str(statement):
-            raise OperationalError("x", {}, OSError("refused"))
-        return [(self.answer,)]
-
-    def execution_options(self, **options: object) -> Server:
-        self.options = options
-        return self
-
-    def rollback(self) -> None:
-        self.rolled_back += 1
-
-    def close(self) -> None:
-        self.closed += 1
-
-    def dispose(self) -> None:
-        self.disposed += 1
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Server:
-    stub = Server()
-    monkeypatch.setattr(sqlalchemy, "create_engine", stub.create_engine)
-    return stub
-
-
-def test_looking_at_a_server_is_held_to_reading_twice_and_ends_without_a_trace(server: Server) -> None:
-    url = replace(SERVER, query=(("options", "-c search_path=x"),))
-    with Sessions(Keeper()).read(url, statement_timeout_ms=1234) as session:
-        assert session.one("SELECT 1") is True
-        assert server.told == [
-            "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY", "SET LOCAL statement_timeout = 1234",
-            "SELECT 1",
-        ]  # fmt: skip
-        assert server.rolled_back == server.closed == 0
-    assert server.arguments["options"] == "-c search_path=x -c default_transaction_read_only=on"
-    assert (server.rolled_back, server.closed, server.disposed) == (1, 1, 1)
-    assert server.url == "postgresql+psycopg://me:***@127.0.0.1:5432/shop?options=-c+search_path%3Dx"
-
-
-def test_a_changing_session_is_not_held_to_reading(server: Server) -> None:
-    changed(Keeper(), SERVER, Act.CANCEL, Use("x", places.session_digest(SERVER)))
-    assert "options" not in server.arguments
-    assert server.told == []
-
-
-@pytest.mark.parametrize("fails", ["connect", "READ ONLY", "statement_timeout"])
-def test_a_session_that_cannot_be_held_to_reading_is_none(server: Server, fails: str) -> None:
-    server.fails = fails
-    with pytest.raises(ConnectionFailed), Sessions(Keeper()).read(SERVER):
-        pytest.fail("it was opened")
-    assert server.disposed == 1
-    assert server.closed == server.opened
-
-
-@pytest.mark.parametrize(("answer", "held"), [(True, True), (False, False), (None, False), (1, False)])
-def test_the_server_s_own_lock_is_held_or_refused(server: Server, answer: object, held: bool) -> None:
-    server.answer, came = answer, list[bool]()
-
-    def hold() -> None:
-        with Sessions(Keeper()).hold(SERVER, "00000000000000ff" + "9" * 16):
-            came.append(True)
-            assert server.closed == 0, "held as long as the connection is"
-
-    if held:
-        hold()
-    else:
-        with pytest.raises(LockHeld, match="database_held_on_server"):
-            hold()
-    assert bool(came) is held
-    assert server.given == [{"key": 255}]
-    assert server.arguments["options"] == "-c default_transaction_read_only=on"
-    assert server.options == {"isolation_level": "AUTOCOMMIT"}
-    assert (server.closed, server.disposed) == (1, 1)
-
-
-def test_a_lock_s_key_may_be_negative(server: Server) -> None:
-    with Sessions(Keeper()).hold(SERVER, "ff" * 16):
-        assert server.given == [{"key": -1}]
-
-
 def test_another_engine_has_no_lock_of_its_own(file: DatabaseUrl) -> None:
     with Sessions(Keeper()).hold(file, "0" * 16):
         assert rows(file) == 1
-
-
-@pytest.mark.parametrize("told", ["/state/scratch/data", "/state/scratch", "/srv/data", None, "", b"/state/scratch/data"])
-def test_a_scratch_s_server_says_itself_where_its_data_are(server: Server, told: object) -> None:
-    server.answer, keeper = told, Keeper()
-    use = Use("load", places.own_server_digest(OWN.folder))
-    if told == "/state/scratch/data":
-        changed(keeper, SERVER, Act.SCRATCH, use, OWN)
-    else:
-        assert refused(lambda: changed(keeper, SERVER, Act.SCRATCH, use, OWN)) == "session_mismatch"
-    assert server.told == [places.DATA_PLACE]
-    assert (server.closed, server.disposed) == (1, 1)
 
 
 def test_a_link_to_the_data_is_the_data(tmp_path: Path) -> None:
@@ -285,12 +117,6 @@ def test_a_link_to_the_data_is_the_data(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "real")
     assert places.OwnServer(tmp_path / "link").holds(str(tmp_path / "real" / "data"))
     assert places.OwnServer(tmp_path / "real").holds(str(tmp_path / "link" / "data"))
-
-
-def test_an_unknown_engine_is_refused() -> None:
-    url = replace(SERVER, engine="mysql")
-    with pytest.raises(ConnectionFailed, match="engine_unknown"), Sessions(Keeper()).read(url):
-        pytest.fail("it was opened")
 
 
 def test_a_scratch_opens_only_the_file_that_was_made_under_it(tmp_path: Path, file: DatabaseUrl) -> None:
@@ -358,9 +184,9 @@ def test_a_file_is_made_by_a_scratch_s_permit_and_never_over_another(
 
 def test_making_a_file_leaks_no_handle(tmp_path: Path) -> None:
     url = DatabaseUrl("sqlite", "", "", None, str(tmp_path / "scratch.db"))
-    before = len(os.listdir("/dev/fd"))
+    before = handles()
     Sessions(Keeper()).create_sqlite(url, *granted(Act.SCRATCH, Use("make", places.session_digest(url))))
-    assert len(os.listdir("/dev/fd")) == before
+    assert handles() == before
 
 
 def test_looking_at_a_file_changes_nothing_of_it(file: DatabaseUrl) -> None:
@@ -377,13 +203,17 @@ def test_looking_at_a_file_changes_nothing_of_it(file: DatabaseUrl) -> None:
     assert rows(file) == 1
 
 
+Connect = Callable[..., sqlite3.Connection]
+
+
 def modes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The modes that files are opened with from now on."""
-    seen, real = list[str](), sqlite3.connect
+    seen = list[str]()
+    real: Connect = sqlite3.connect
 
     def connect(database: str, **arguments: object) -> sqlite3.Connection:
         seen.append(database.rpartition("=")[2] if arguments.get("uri") else database)
-        return real(database, **arguments)  # pyright: ignore[reportArgumentType, reportCallIssue]  # handed through
+        return real(database, **arguments)
 
     monkeypatch.setattr(sqlite3, "connect", connect)
     return seen
@@ -422,10 +252,11 @@ def test_what_a_killed_writer_left_is_settled_before_looking(
 def test_settling_only_looks(file: DatabaseUrl, monkeypatch: pytest.MonkeyPatch) -> None:
     path = Path(file.database)
     path.with_name("app.db-journal").write_bytes(b"")
-    statements, real = list[str](), sqlite3.connect
+    statements = list[str]()
+    real: Connect = sqlite3.connect
 
     def connect(database: str, **arguments: object) -> sqlite3.Connection:
-        made = real(database, **arguments)  # pyright: ignore[reportArgumentType, reportCallIssue]  # handed through
+        made = real(database, **arguments)
         if database.endswith("=rw"):
             made.set_trace_callback(statements.append)
         return made
@@ -462,10 +293,10 @@ def test_a_file_that_is_no_database_is_refused_and_let_go(tmp_path: Path) -> Non
     path = tmp_path / "text.db"
     path.write_text("no database, and long enough to look at " * 50)
     url = DatabaseUrl("sqlite", "", "", None, str(path))
-    before = len(os.listdir("/dev/fd"))
+    before = handles()
     with pytest.raises(ConnectionFailed), Sessions(Keeper()).read(url):
         pytest.fail("it was opened")
-    assert len(os.listdir("/dev/fd")) == before
+    assert handles() == before
 
 
 def test_a_session_may_go_to_another_thread(file: DatabaseUrl) -> None:

@@ -105,8 +105,12 @@ def test_a_state_is_that_of_its_moment() -> None:
 
 
 OTHERS: tuple[dict[str, object], ...] = (
-    {"direction": "down"}, {"current": ("x",)}, {"target": ("x",)}, {"pending": stories.PENDING[:1]},
-    {"code": (("alembic.ini", "e" * 64),)}, {"identity": "9" * 32},
+    {"direction": "down"},
+    {"current": ("x",)},
+    {"target": ("x",)},
+    {"pending": stories.PENDING[:1]},
+    {"code": (("alembic.ini", "e" * 64),)},
+    {"identity": "9" * 32},
 )
 
 

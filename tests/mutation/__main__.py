@@ -1,13 +1,11 @@
-"""`python tests/mutation` from the repository's root: every check taken away in turn; exit 1 when nobody notices one."""
+"""`python tests/mutation` from the repository's root takes every check away in turn; exit 1 when nobody notices one."""
 
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from pathlib import Path
 
-sys.path[0] = str(Path(__file__).resolve().parents[1])
-
-from mutation.run import main
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+    sys.exit(import_module("mutation.run").main(sys.argv[1:]))

@@ -119,7 +119,7 @@ def _fork(job: Job, folder: Path) -> int:
         seconds = int(job.seconds) + 1
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
         code = job.work(folder)
-    except BaseException as error:  # noqa: BLE001  whatever a mutant does, the copy ends here and says so
+    except BaseException as error:  # whatever a mutant does, the copy ends here and says so
         (folder / "words").write_text(f"{type(error).__name__}: {error}")
     finally:
         os._exit(code)

@@ -6,13 +6,16 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from _typeshed import TraceFunction
 
 Lines = dict[str, list[int]]
 
@@ -39,12 +42,11 @@ class Watch:
     files: frozenset[str]
     seen: set[tuple[str, int]] = field(default_factory=set[tuple[str, int]])
 
-    # The interpreter's own protocol for trace functions.
-    def called(self, frame: FrameType, event: str, argument: Any) -> Any:
+    def called(self, frame: FrameType, event: str, argument: object) -> TraceFunction | None:
         """A function is entered: follow it if it is one of those files'."""
         return self.stepped if frame.f_code.co_filename in self.files else None
 
-    def stepped(self, frame: FrameType, event: str, argument: Any) -> Any:
+    def stepped(self, frame: FrameType, event: str, argument: object) -> TraceFunction:
         """Another line of it."""
         self.seen.add((frame.f_code.co_filename, frame.f_lineno))
         return self.stepped
@@ -58,13 +60,17 @@ class Watch:
         return found
 
 
-def learn(items: Iterable[pytest.Item], files: frozenset[str], failed: set[str], into: Path) -> None:
+def in_turn(items: Sequence[pytest.Item]) -> Iterator[tuple[pytest.Item, pytest.Item | None]]:
+    """Each test with the one that follows, as pytest wants them: fixtures that both need stay."""
+    yield from zip(items, [*items[1:], None], strict=False)
+
+
+def learn(items: Sequence[pytest.Item], files: frozenset[str], failed: set[str], into: Path) -> None:
     """Run the tests one after the other and write down what each did; `failed` is filled by the runs themselves."""
     watch, learnt = Watch(files), list[Learnt]()
-    todo = list(items)
     threading.settrace(watch.called)
     sys.settrace(watch.called)
-    for item, following in zip(todo, [*todo[1:], None], strict=True):
+    for item, following in in_turn(items):
         started = time.process_time()
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         learnt.append(Learnt(item.nodeid, time.process_time() - started, item.nodeid in failed, watch.lines()))

@@ -13,35 +13,25 @@ from mutation.mutants import Mutant, Source, mutants
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """All mutants of the sources, and the reason for each one that may survive."""
+    """All mutants of the sources, the reason for each one that may survive, and tests to leave out."""
 
     sources: tuple[Source, ...]
     equivalent: Mapping[str, str] = field(default_factory=dict[str, str])
+    slow: tuple[str, ...] = ()
 
     def all(self) -> tuple[Mutant, ...]:
         """Every mutant of every source."""
         return tuple(mutant for source in self.sources for mutant in mutants(source))
 
-    def named(self, name: str) -> Mutant:
-        """One of them.
-
-        Raises:
-            LookupError: there is none of this name.
-        """
-        for source in self.sources:
-            if name.startswith(f"{source.path}:"):
-                return next(mutant for mutant in mutants(source) if mutant.name == name)
-        raise LookupError(name)
-
 
 def load(path: Path) -> Listing:
-    """Read a listing: a Python file with SOURCES and EQUIVALENT."""
+    """Read a listing: a Python file with SOURCES, EQUIVALENT and SLOW."""
     spec = spec_from_file_location("mutation_listing", path)
     if spec is None or spec.loader is None:
         raise LookupError(str(path))
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
-    return Listing(module.SOURCES, module.EQUIVALENT)
+    return Listing(module.SOURCES, module.EQUIVALENT, module.SLOW)
 
 
 def due(mutant: Mutant, part: int, parts: int) -> bool:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import ast
 import difflib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from types import CodeType
+from typing import cast
 
 from mutation.operators import OPERATORS, SHAPING, limits, parts
 
@@ -24,14 +25,13 @@ Change = Callable[[], None]
 class Source:
     """A file whose checks are taken away: its path in the repository, and the tests that must notice.
 
-    `only` and `without` are names of functions or classes. `limits` are module-level constants that are limits, and
+    `only` are names of functions or classes. `limits` are module-level constants that are limits, and
     `lists` those whose every element counts; `digests` are functions that hash all their parts.
     """
 
     path: str
     tests: tuple[str, ...]
     only: tuple[str, ...] = ()
-    without: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
     lists: tuple[str, ...] = ()
     digests: tuple[str, ...] = ()
@@ -48,8 +48,7 @@ class Source:
 
     def covers(self, function: str) -> bool:
         """Whether a function's checks are to be taken away."""
-        names = {function, function.partition(".")[0]}
-        return not names & set(self.without) and (not self.only or bool(names & set(self.only)))
+        return not self.only or function.partition(".")[0] in self.only
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +139,11 @@ def _below(node: ast.AST, around: _Around) -> Iterator[_Site]:
         if isinstance(value, ast.AST):
             yield from _at(value, partial(setattr, node, name), around, last=True)
         elif isinstance(value, list):
-            nodes: Sequence[object] = value
+            nodes = cast("list[object]", value)
             for number, child in enumerate(nodes):
                 if isinstance(child, ast.AST):
                     last = number == len(nodes) - 1 and isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
-                    yield from _at(child, partial(value.__setitem__, number), around, last=last)
+                    yield from _at(child, partial(nodes.__setitem__, number), around, last=last)
 
 
 def _at(node: ast.AST, put: Callable[[ast.AST], None], around: _Around, *, last: bool) -> Iterator[_Site]:

@@ -1,4 +1,4 @@
-"""The ways to take a check away; each looks at one node and yields what may be changed there, by the operator's name."""
+"""The ways to take a check away; each looks at a node and yields what may be changed there, by the operator's name."""
 
 from __future__ import annotations
 
@@ -121,12 +121,16 @@ def _tables(node: ast.AST, put: Put, last: bool) -> Found:
     match node:
         case ast.Compare(left=ast.Tuple(elts=ones), comparators=[ast.Tuple(elts=others)]) if len(ones) == len(others):
             for number in range(len(ones)):
-                yield "pair_drop", lambda n=number: (ones.__delitem__(n), others.__delitem__(n)) and None
+                yield "pair_drop", lambda n=number: _both(ones, others, n)
         case ast.Tuple(elts=rows) if len(rows) > 1 and all(isinstance(row, ast.Tuple) for row in rows):
             for number in range(len(rows)):
                 yield "row_drop", lambda n=number: rows.__delitem__(n)
         case _:
             return
+
+
+def _both(ones: list[ast.expr], others: list[ast.expr], number: int) -> None:
+    del ones[number], others[number]
 
 
 def parts(node: ast.AST) -> Found:
@@ -149,9 +153,7 @@ OPERATORS: tuple[Callable[[ast.AST, Put, bool], Found], ...] = (
 )  # fmt: skip
 
 
-def limits(
-    statement: ast.stmt, numbers: tuple[str, ...], lists: tuple[str, ...]
-) -> Iterator[tuple[str, str, Change]]:
+def limits(statement: ast.stmt, numbers: tuple[str, ...], lists: tuple[str, ...]) -> Iterator[tuple[str, str, Change]]:
     """A module's constants: each number or duration doubled, in a dict or tuple each value; each element left out."""
     if not isinstance(statement, ast.Assign) or not isinstance(statement.targets[0], ast.Name):
         return

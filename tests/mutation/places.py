@@ -5,7 +5,10 @@ from __future__ import annotations
 from mutation.mutants import Source
 
 _GUARD = ("tests/guard/test_checks_guard.py", "tests/guard/test_checks_mint.py", "tests/guard/test_checks_policy.py")
-_APPROVALS = ("tests/unit/test_approvals.py", "tests/guard/test_checks_approvals.py")
+_APPROVALS = (
+    "tests/unit/test_approvals.py", "tests/guard/test_checks_approvals.py", "tests/guard/test_checks_seals.py",
+)  # fmt: skip
+_SESSIONS = ("tests/guard/test_checks_sessions.py", "tests/guard/test_checks_servers.py")
 
 SOURCES = (
     Source("agent/diana_agent/guard/guard.py", _GUARD, limits=("MAX_TRIES", "MAX_REFUSALS")),
@@ -27,17 +30,21 @@ SOURCES = (
     Source("agent/diana_agent/approvals_seal.py", _APPROVALS),
     Source("agent/diana_agent/approvals_used.py", _APPROVALS),
     Source("tools/diana_tools/permit.py", _GUARD, digests=("Operation.digest",)),
-    Source("tools/diana_tools/executor.py", ("tests/guard/test_checks_executor.py",), lists=("_WITHHELD",)),
     Source(
-        "tools/diana_tools/session_places.py", ("tests/guard/test_checks_sessions.py",),
+        "tools/diana_tools/executor.py",
+        ("tests/guard/test_checks_executor.py", "tests/guard/test_checks_watching.py"), lists=("_WITHHELD",),
+    ),
+    Source(
+        "tools/diana_tools/session_places.py", _SESSIONS,
         digests=("session_digest", "maintenance_digest", "own_server_digest"),
     ),
     Source(
-        "tools/diana_tools/sessions.py", ("tests/guard/test_checks_sessions.py",),
+        "tools/diana_tools/sessions.py", _SESSIONS,
         only=("Sessions", "_connected", "_hold_to_reading", "_engine", "_open_sqlite", "_sqlite_file", "_settle",
               "own_file"),
     ),
 )  # fmt: skip
+SLOW = ("tests/unit/test_journal.py::test_ten_thousand_entries",)
 EQUIVALENT: dict[str, str] = {
     "agent/diana_agent/guard/mint.py:Mint.redeem:or_drop:5":
         "an operation of exactly this type that differs has another digest, which is compared too",

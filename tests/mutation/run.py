@@ -21,6 +21,12 @@ from mutation.listing import Listing, due, load
 from mutation.mutants import Mutant, told
 from mutation.trial import Trial, Verdict
 
+_MEMORY = "/dev/shm"
+_PYTEST = (
+    "-q", "-s", "-p", "no:cacheprovider", "-p", "no:terminalreporter", "--assert=plain", "--timeout=0",
+    "--hypothesis-seed=1",
+)  # fmt: skip
+_BAD = ("survived", "stale")
 PLACES = Path(__file__).with_name("places.py")
 
 
@@ -45,12 +51,16 @@ def main(words: Sequence[str]) -> int:
     every = listing.all()
     todo = [mutant for mutant in every if _is_wanted(mutant, wanted)]
     if wanted.listed:
-        print("\n".join(mutant.name for mutant in todo))
+        sys.stdout.write("".join(f"{mutant.name}\n" for mutant in todo))
         return 0
+    gone = set(listing.equivalent) - {mutant.name for mutant in every}
+    if gone:
+        sys.stderr.write("".join(f"there is no such mutant: {name}\n" for name in sorted(gone)))
+        return 2
     started = time.monotonic()
-    trial = _tried(todo, wanted)
+    trial = _tried(todo, wanted, listing.slow)
     if trial.own_failures or len(trial.verdicts) != len(todo):
-        print("\n".join(trial.own_failures or ["not every mutant was tried"]), file=sys.stderr)
+        sys.stderr.write("\n".join([*trial.own_failures, "not every mutant was tried", ""]))
         return 2
     bad = _said(trial.verdicts, listing, len(every), wanted, time.monotonic() - started)
     return 1 if bad else 0
@@ -79,42 +89,46 @@ def _is_wanted(mutant: Mutant, wanted: Wanted) -> bool:
     return due(mutant, wanted.part, wanted.parts)
 
 
-def _tried(todo: Sequence[Mutant], wanted: Wanted) -> Trial:
+def _tried(todo: Sequence[Mutant], wanted: Wanted, slow: Sequence[str]) -> Trial:
     # Memory, where there is some to write to: a journal's sync costs nothing there.
-    top = next((place for place in ("/dev/shm",) if os.access(place, os.W_OK)), None)  # noqa: S108
-    folder = Path(tempfile.mkdtemp(prefix="mutants-", dir=top))
+    folder = Path(tempfile.mkdtemp(prefix="mutants-", dir=_MEMORY if os.access(_MEMORY, os.W_OK) else None))
     trial = Trial(todo, wanted.at_once, folder)
     tests = sorted({test for mutant in todo for test in mutant.source.tests})
-    arguments = [*tests, "-q", "-s", "-p", "no:cacheprovider", "-p", "no:terminalreporter", "--assert=plain"]
     os.environ["DIANA_TEST_ALL"] = "1"
     try:
-        pytest.main([*arguments, "--timeout=0", "--hypothesis-seed=1"], plugins=[trial])
+        pytest.main([*tests, *(f"--deselect={test}" for test in slow), *_PYTEST], plugins=[trial])
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return trial
 
 
 def _said(verdicts: Sequence[Verdict], listing: Listing, every: int, wanted: Wanted, seconds: float) -> bool:
-    """Print what was found; True when a mutant survived that should not, or none that was said to."""
+    """Write what was found; True when a mutant survived that should not, or one did not that was said to."""
     files: dict[str, Counter[str]] = {}
     for one in sorted(verdicts, key=lambda verdict: verdict.mutant.name):
-        known = one.mutant.name in listing.equivalent
-        word = one.outcome if not known else "equivalent" if one.outcome == "survived" else "stale"
+        word = _word(one, listing)
         files.setdefault(one.mutant.source.path, Counter())[word] += 1
-        if wanted.verbose or word in ("survived", "stale"):
-            print(f"{word}: {one.mutant.name}" + (f"  ({one.by})" if one.by else ""))
-        if word in ("survived", "stale"):
-            print(told(one.mutant))
+        if wanted.verbose or word in _BAD:
+            sys.stdout.write(f"{word}: {one.mutant.name} {one.by}\n")
+        if word in _BAD:
+            sys.stdout.write(f"{told(one.mutant)}\n")
     for path, counts in files.items():
-        print(f"{path}: " + ", ".join(f"{count} {word}" for word, count in sorted(counts.items())))
+        sys.stdout.write(f"{path}: " + ", ".join(f"{count} {word}" for word, count in sorted(counts.items())) + "\n")
     total = sum(files.values(), Counter[str]())
     killed, tried = total["killed"] + total["timed out"], len(verdicts) - total["equivalent"]
-    sample = "" if tried + total["equivalent"] == every else f" (of {every} in all; a sample)"
-    print(
+    sample = "" if len(verdicts) == every else f" (of {every} in all; a sample)"
+    sys.stdout.write(
         f"mutants: {killed} killed of {tried}{sample}, {total['timed out']} of them by the time limit; "
-        f"{total['equivalent']} change nothing that matters; {seconds:.0f} s"
+        f"{total['equivalent']} change nothing that matters; {seconds:.0f} s\n"
     )
     if wanted.into is not None:
         counts = {"killed": killed, "tried": tried, "every": every, "equivalent": total["equivalent"]}
         wanted.into.write_text(json.dumps(counts))
-    return bool(total["survived"] or total["stale"])
+    return any(total[word] for word in _BAD)
+
+
+def _word(one: Verdict, listing: Listing) -> str:
+    """What to call what became of a mutant: one that is said to change nothing must survive."""
+    if one.mutant.name not in listing.equivalent:
+        return one.outcome
+    return "equivalent" if one.outcome == "survived" else "stale"

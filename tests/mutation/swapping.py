@@ -68,7 +68,7 @@ def _rename(mutant: Mutant) -> None:
         if isinstance(one, ast.Assign) and isinstance(one.targets[0], ast.Name) and one.targets[0].id == mutant.constant
     )  # fmt: skip
     # The file's own expression, changed by one operator, with its own names.
-    new = eval(compile(ast.Expression(statement.value), "limit", "eval"), dict(vars(module)))  # noqa: S307
+    new = eval(compile(ast.Expression(statement.value), "limit", "eval"), dict(vars(module)))
     for other in list(sys.modules.values()):
         if getattr(other, "__dict__", {}).get(mutant.constant) is old:
             setattr(other, mutant.constant, new)

@@ -6,15 +6,15 @@ import gc
 import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from mutation import forks
-from mutation.learning import Learnt, learn, learnt
+from mutation.learning import Learnt, in_turn, learn, learnt
 from mutation.mutants import Mutant
 from mutation.swapping import Functions, NotLive, live, swap
-
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Trial:
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestReport | None:
         """Note a failure, without the costly text of what failed."""
         raised = call.excinfo
-        if raised is None or isinstance(raised.value, pytest.skip.Exception):
+        if raised is None or call.when == "collect" or isinstance(raised.value, pytest.skip.Exception):
             return None
         self._failed.add(item.nodeid)
         words = f"{raised.typename}: {raised.value}"[:500]
@@ -55,9 +55,7 @@ class Trial:
         if session.testsfailed:
             self.own_failures.append("the tests cannot be collected")
             return True
-        self._files = {
-            one.source.path: str(importlib.import_module(one.source.module).__file__) for one in self.todo
-        }
+        self._files = {one.source.path: str(importlib.import_module(one.source.module).__file__) for one in self.todo}
         functions = live()
         gc.collect()
         gc.freeze()
@@ -95,8 +93,8 @@ class Trial:
             for mutant in self.todo:
                 chosen = self._chosen(mutant, known)
                 tests = [by_node[one.node] for one in chosen]
-                seconds = 3 + 3 * sum(one.seconds for one in chosen)
-                yield forks.Job(mutant.name, lambda folder, m=mutant, t=tests: self._one(m, t, functions, folder), seconds)
+                seconds = 2 + 3 * sum(one.seconds for one in chosen)
+                yield forks.Job(mutant.name, partial(self._one, mutant, tests, functions), seconds)
 
         for end in forks.run(jobs(), self.folder, self.at_once):
             mutant = by_name[end.name]
@@ -108,8 +106,8 @@ class Trial:
 
     def _chosen(self, mutant: Mutant, known: Sequence[Learnt]) -> list[Learnt]:
         """The tests that come by, the ones that noticed other mutants of the same function first, then the quick."""
-        file = self._files[mutant.source.path]
-        mine = [one for one in known if one.node.partition("::")[0] in mutant.source.tests and one.runs(file, mutant.lines)]
+        file, tests = self._files[mutant.source.path], mutant.source.tests
+        mine = [one for one in known if one.node.partition("::")[0] in tests and one.runs(file, mutant.lines)]
         noticed = self._recent.get(mutant.function, [])
         return sorted(mine, key=lambda one: (-noticed.count(one.node), one.seconds))
 
@@ -118,7 +116,7 @@ class Trial:
             swap(mutant, functions)
         except NotLive:
             return forks.NOT_LIVE
-        for item, following in zip(tests, [*tests[1:], None], strict=True):
+        for item, following in in_turn(tests):
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             if self._failed:
                 (folder / "words").write_text(item.nodeid)
