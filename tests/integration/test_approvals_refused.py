@@ -32,7 +32,11 @@ pytestmark = pytest.mark.integration
 PRODUCTION = ("--trust", "--environment", "production", "--expected-db", "app.db", "--skip-rehearsal", "--json")
 KEYGEN = "/usr/bin/ssh-keygen"
 TOKEN = SoftToken(b"a seed of thirty-two bytes or so.")
-NOW = datetime.now(UTC)
+
+
+def now() -> datetime:
+    """Taken when it is needed: collecting the tests may be long ago."""
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +62,12 @@ class Desk:
     def public(self, name: str) -> str:
         return self.key(name).with_suffix(".pub").read_text()
 
-    def approved(self, request: ap.Request | None = None, signer: str = "bo", at: datetime = NOW) -> ap.Approval:
+    def approved(
+        self, request: ap.Request | None = None, signer: str = "bo", at: datetime | None = None
+    ) -> ap.Approval:
         """An approval by a key of the folder, or by this machine where there is no signer."""
         asked = request or self.request
-        drafted = ap.draft(asked, approver="Bo", now=at, confirmed=asked.asks, signer=signer)
+        drafted = ap.draft(asked, approver="Bo", now=at or now(), confirmed=asked.asks, signer=signer)
         if not signer:
             return drafted
         command = seals.sign_command(drafted, Path(KEYGEN), self.key(signer), os.environ)
@@ -178,7 +184,7 @@ def test_signers_that_others_can_write(desk: Desk, refuse: Refuse) -> None:
 
 def test_a_hardware_key_without_its_touch(desk: Desk, refuse: Refuse) -> None:
     desk.signers.write_text(f"bo {TOKEN.line}\n")
-    drafted = ap.draft(desk.request, approver="Bo", now=NOW, confirmed=desk.request.asks, signer="bo")
+    drafted = ap.draft(desk.request, approver="Bo", now=now(), confirmed=desk.request.asks, signer="bo")
     body = seals.sign_command(drafted, Path(KEYGEN), desk.folder, {}).stdin
     assert body is not None
     seal = TOKEN.signature(body, seals.NAMESPACE, touched=False)
@@ -186,10 +192,10 @@ def test_a_hardware_key_without_its_touch(desk: Desk, refuse: Refuse) -> None:
 
 
 def test_its_time_is_over_or_has_not_come(desk: Desk, refuse: Refuse) -> None:
-    then = NOW - timedelta(hours=6)
+    then = now() - timedelta(hours=6)
     old = altered(desk, created=then, latest_start=then + timedelta(hours=4))
     refuse("approval_expired", desk.approved(old, at=then + timedelta(minutes=1)))
-    refuse("approval_not_yet", desk.approved(at=NOW + timedelta(hours=1)))
+    refuse("approval_not_yet", desk.approved(at=now() + timedelta(hours=1)))
 
 
 def test_a_clock_that_was_set_back_is_noticed_by_what_was_used_since(desk: Desk, refuse: Refuse) -> None:
@@ -211,7 +217,7 @@ def test_used_here_or_on_whatever_machine(desk: Desk, refuse: Refuse) -> None:
     here, elsewhere = desk.approved(), desk.approved()
     used = desk.who.state / "approvals" / here.nonce
     used.parent.mkdir(exist_ok=True)
-    used.write_text(json.dumps({"at": NOW.isoformat(), "run": "r"}))
+    used.write_text(json.dumps({"at": now().isoformat(), "run": "r"}))
     refuse("approval_replayed", here)
     (desk.folder / "vault" / mark_of(elsewhere.nonce)).write_text("")
     refuse("approval_replayed", elsewhere)
@@ -254,7 +260,7 @@ def test_a_second_person_by_policy(desk: Desk, refuse: Refuse, capsys: pytest.Ca
     two = altered(desk, second_person=True)
     desk.settings('signer = "anna@example.org"')
     desk.who.say(desk.who.settings.read_text() + 'second_person = ["production"]\n')
-    drafted = ap.draft(two, approver="Bo", now=NOW, confirmed=two.asks, signer="anna")
+    drafted = ap.draft(two, approver="Bo", now=now(), confirmed=two.asks, signer="anna")
     command = seals.sign_command(drafted, Path(KEYGEN), desk.key("bo"), os.environ)
     done = subprocess.run(command.argv, input=command.stdin, capture_output=True, check=True)
     refuse("approval_same_person", drafted.model_copy(update={"seal": done.stdout.decode()}))
