@@ -395,7 +395,3 @@ def test_a_run_has_one_redactor(tmp_path: Path) -> None:
     one = Redactor()
     assert Executor(Keeper(), lambda: True, ENVIRON, tmp_path, redactor=one).redactor is one
     assert "verysecretkey" in one.forms
-
-
-def test_a_port_that_was_free_is_on_loopback() -> None:
-    assert 1024 <= ex.free_port() < 65536

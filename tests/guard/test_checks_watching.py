@@ -166,3 +166,7 @@ async def test_what_nobody_watches_is_ended(
     assert group.sent == ([signal.SIGTERM, signal.SIGKILL] if deaf else [signal.SIGTERM])
     assert not still_runs(tmp_path)
     assert (len(naps) >= 100) is deaf, "it is given time"
+
+
+def test_a_port_that_was_free_is_on_loopback() -> None:
+    assert 1024 <= ex.free_port() < 65536
