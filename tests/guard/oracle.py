@@ -122,7 +122,8 @@ class Oracle:
         else:
             return f"a change that no permit was redeemed for: {begun['begin']} {begun['texts']}"
         self.changes += 1
-        flying = sum(_in_flight(lines) for lines in self.books.until(begun["journals"]))
+        here = identity(begun["database"])
+        flying = sum(_in_flight(lines) == here for lines in self.books.until(begun["journals"]))
         return f"{flying} changes in flight" if flying > 1 else ""
 
     def _changed(self, content: str) -> str:
@@ -295,13 +296,14 @@ def _mode(one: Redeemed) -> str:
     return "down" if one.use == "back" or one.permit["act"] == "rollback" else "apply"
 
 
-def _in_flight(lines: list[Line]) -> bool:
-    flying = False
+def _in_flight(lines: list[Line]) -> str:
+    """The identity of the database on which a run has a change without an end; empty where there is none."""
+    flying, permits = "", {str(line.event["permit"]): line.event for line in lines if line.kind == "permit_minted"}
     for line in lines:
         if line.kind in ("change_started", "recovery_started"):
-            flying = True
+            flying = str(permits[str(line.event["permit"])]["identity"])
         elif line.kind in ("change_finished", "recovered"):
-            flying = False
+            flying = ""
     return flying
 
 
