@@ -119,16 +119,20 @@ class Adversary(RuleBasedStateMachine):
             self.game.race(self.game.run, other)
 
     def teardown(self) -> None:
-        if self.game is None:
-            return
+        try:
+            if self.game is not None:
+                self._ends(self.game)
+        finally:
+            shutil.rmtree(self.folder)
+
+    def _ends(self, game: Game) -> None:
         try:
             self._wait()
             if not self.failed:
                 self._judge()
-            self.tally["changes"] += self.game.oracle.changes
+            self.tally["changes"] += game.oracle.changes
         finally:
-            self.game.close()
-            shutil.rmtree(self.folder)
+            game.close()
 
     def _wait(self) -> None:
         patience = time.monotonic() + 20
