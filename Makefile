@@ -1,5 +1,5 @@
 # Two commands on a machine with Python 3.11 and make: `make demo` and `make test`. Everything else is for developers.
-.PHONY: setup demo test test-all lint fuzz soak bench evals audit clean
+.PHONY: setup demo test test-all lint fuzz mutants soak bench evals audit clean
 
 PYTHON ?= python3
 TOOLS  := .cache/tools
@@ -34,6 +34,9 @@ lint: setup
 
 fuzz: setup
 	DIANA_STEPS=100000 .venv/bin/python -m pytest tests/guard -k property --timeout 86400 $(ARGS)
+
+mutants: setup
+	.venv/bin/python tests/mutation $(ARGS)
 
 soak: setup
 	for round in 1 2 3 4 5 6 7 8 9 10; do \
