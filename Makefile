@@ -24,7 +24,7 @@ test: setup lint
 	.venv/bin/python -m pytest -n auto --dist loadgroup $(ARGS)
 
 test-all: setup lint
-	DIANA_TEST_ALL=1 DIANA_STEPS=2000 .venv/bin/python -m pytest -n auto --dist loadgroup $(ARGS)
+	DIANA_TEST_ALL=1 .venv/bin/python -m pytest -n auto --dist loadgroup $(ARGS)
 
 lint: setup
 	.venv/bin/ruff check .
@@ -33,7 +33,7 @@ lint: setup
 	.venv/bin/pyright
 
 fuzz: setup
-	DIANA_STEPS=100000 .venv/bin/python -m pytest tests/guard -k property --timeout 86400 $(ARGS)
+	DIANA_STEPS=100000 .venv/bin/python -m pytest tests/guard/test_property.py -n auto --dist loadgroup --timeout 86400 $(ARGS)
 
 mutants: setup
 	.venv/bin/python tests/mutation $(ARGS)
