@@ -172,12 +172,17 @@ def open_model(run: Run, kind: str = "") -> Model:
 
 def _care(run: Run, sees: str) -> Care:
     """What goes to a remote model, and where the person finds it again."""
+    from diana_agent.known_names import known_names
     from diana_agent.models.claude import Care
     from diana_agent.models.last_request import LastRequest
     from diana_agent.models.told import Sharing
     from diana_agent.sentences import refusal
+    from diana_agent.steps.look import own_text
 
-    sharing = Sharing(sees, run.redactor.fact, lambda reason, fields: refusal(reason, dict(fields), run.catalogue))
+    sharing = Sharing(
+        sees, run.redactor.fact, lambda reason, fields: refusal(reason, dict(fields), run.catalogue),
+        known_names(lambda: run.standing, lambda path: own_text(run, path)),
+    )  # fmt: skip
     return Care(sharing, LastRequest(run.folders.state))
 
 

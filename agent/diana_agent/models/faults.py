@@ -1,12 +1,15 @@
 """A tool's error without what may be a row's value: its code, its class, the objects it names, the place, the line.
 
 Databases quote rows in their errors (`Key (email)=(a@example.org) is duplicated`), and a migration may raise any
-words at all. So nothing is taken out of such a text; only what fits a known form is taken over.
+words at all. So nothing is taken out of such a text; only what fits a known form is taken over. A value can stand
+where an engine names an object (`no such column: anna`, out of SQL that was put together): so an object is told only
+where its name is known from elsewhere.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 _CODE = re.compile(r"([a-z]+(?:_[a-z]+)+|timeout|unknown|interrupted)(?:: |$)")
@@ -19,6 +22,7 @@ _CLASS = re.compile(
 _LINE = re.compile(r"\bLINE (\d{1,7}): ")
 _NAME = r"[^\W\d][\w$]{0,62}"
 _PATH = rf"{_NAME}(?:\.{_NAME}){{0,2}}"
+_PART = re.compile(rf"(?<![\w$]){_NAME}(?![\w$])")
 _OBJECTS = re.compile(
     rf'\b(?:relation|table|column|constraint|index|type|schema|function|view|sequence|trigger|extension) "({_PATH})"'
     rf"|\bno such (?:table|column|index|view|trigger|function): ({_PATH})"
@@ -60,16 +64,18 @@ class Fault:
     words: str = ""
 
 
-def fault_of(text: str) -> Fault:
-    """Read an error as Diana's tools give it: `code: file:line: Class: message`, each part but the message optional."""
+def fault_of(text: str, known: Collection[str] = ()) -> Fault:
+    """Read an error as Diana's tools give it: `code: file:line: Class: message`, each part but the message optional.
+
+    `known` are the parts of names (see `parts`) that exist apart from this error; an object with any other is left out.
+    """
     code, rest = _taken(_CODE, text.strip())
     place = _PLACE.match(rest)
     if place is not None:
         rest = rest[place.end() :]
     kind, rest = _taken(_CLASS, rest)
-    quoting = _QUOTES.search(rest)
-    message = rest[: quoting.start()] if quoting else rest
-    objects = tuple(dict.fromkeys(name for found in _OBJECTS.findall(message) for name in found if name))[:_MOST]
+    message = _unquoted(rest)
+    objects = _objects(message, known)
     line = _LINE.search(rest)
     return Fault(
         code, kind, objects, place[1] if place else "", int(place[2] if place else line[1] if line else 0),
@@ -77,11 +83,26 @@ def fault_of(text: str) -> Fault:
     )  # fmt: skip
 
 
-def words_of(output: str) -> str:
-    """A line that a tool printed, with a gap for every word that may be a row's value."""
-    quoting = _QUOTES.search(output)
-    message = output[: quoting.start()] if quoting else output
-    return _known(message, tuple(name for found in _OBJECTS.findall(message) for name in found if name))
+def words_of(output: str, known: Collection[str] = ()) -> str:
+    """A line that a tool printed, with a gap for every word that may be a row's value; `known` as for `fault_of`."""
+    message = _unquoted(output)
+    return _known(message, _objects(message, known))
+
+
+def parts(text: str) -> frozenset[str]:
+    """Every identifier in a text or a name, in small letters: `public.Customer` is `public` and `customer`."""
+    return frozenset(found.lower() for found in _PART.findall(text))
+
+
+def _unquoted(text: str) -> str:
+    quoting = _QUOTES.search(text)
+    return text[: quoting.start()] if quoting else text
+
+
+def _objects(message: str, known: Collection[str]) -> tuple[str, ...]:
+    """The objects that a message names, those alone whose every part is known."""
+    named = dict.fromkeys(name for found in _OBJECTS.findall(message) for name in found if name)
+    return tuple(name for name in named if parts(name).issubset(known))[:_MOST]
 
 
 def _taken(pattern: re.Pattern[str], text: str) -> tuple[str, str]:

@@ -31,6 +31,10 @@ def _same(text: str) -> str:
     return text
 
 
+def _nobody() -> frozenset[str]:
+    return frozenset()
+
+
 def _silent(reason: str, fields: Mapping[str, str]) -> str:
     del reason, fields
     return ""
@@ -40,12 +44,14 @@ def _silent(reason: str, fields: Mapping[str, str]) -> str:
 class Sharing:
     """What of a project one model may be sent (one of SEES), and what is taken out of all that goes there.
 
-    `hide` masks the secrets that Diana knows; `say` words a refusal from its reason and fields.
+    `hide` masks the secrets that Diana knows; `say` words a refusal from its reason and fields; `known` gives the parts
+    of names that exist in the project or its database, without which no object of an error is sent.
     """
 
     sees: str = "counts"
     hide: Callable[[str], str] = _same
     say: Callable[[str, Mapping[str, str]], str] = _silent
+    known: Callable[[], frozenset[str]] = _nobody
 
     def opens(self, kind: Kind) -> bool:
         """Whether the person's word opens fields of this kind."""
@@ -161,7 +167,7 @@ class _Teller:
         if kind is None or not self.sharing.opens(kind) or not isinstance(value, str):
             return _GAP
         if kind is Kind.ERROR:
-            fault = fault_of(value)
+            fault = fault_of(value, self.sharing.known())
             named = (fault.code or fault.kind, *fault.objects[:3], f"{fault.file}:{fault.line}" if fault.line else "")
             return " ".join(part for part in named if part) or _GAP
         seen = self._leaf(kind, value)
@@ -209,7 +215,7 @@ class _Teller:
             case Kind.ERROR:
                 return self._fault(value)
             case Kind.OUTPUT:
-                return self.sharing.line(words_of(value), 300)
+                return self.sharing.line(words_of(value, self.sharing.known()), 300)
             case Kind.PROBLEM:
                 shown = value if self.sharing.opens(Kind.COUNT) else _NUMBERS.sub("", value)
                 return self.sharing.line(shown, 200)
@@ -220,7 +226,7 @@ class _Teller:
 
     def _fault(self, text: str) -> JsonObject:
         """An error as code, class, objects and line; its words where statements may be seen, and never a value."""
-        fault = fault_of(text)
+        fault = fault_of(text, self.sharing.known())
         parts: JsonObject = {
             "code": fault.code, "class": fault.kind, "file": fault.file, "line": fault.line,
             "objects": list[JsonValue](self.sharing.line(name, 200) for name in fault.objects),

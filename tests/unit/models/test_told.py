@@ -17,6 +17,7 @@ from diana_agent import bodies
 from diana_agent.dispatch import verbs
 from diana_agent.models.base import JsonObject, JsonValue, ToolResult
 from diana_agent.models.declared import FIELDS, RESULTS, Kind, Shape
+from diana_agent.models.faults import parts
 from diana_agent.models.told import LONGEST_RESULT, Sharing, told, undeclared
 from diana_config.settings import SEES
 from diana_tools.domain import Plan
@@ -29,10 +30,14 @@ MADE_BY = {
 }  # fmt: skip
 
 
+KNOWN = parts("customer_email_key")
+"""The names of the project that these errors may name."""
+
+
 def seen(verb: str, body: Mapping[str, JsonValue], sees: str = "counts", ok: bool = True) -> JsonObject:
     """What the model reads of a result."""
     content = json.dumps({"status": "done", "reason": "", "next": [], **body})
-    return json.loads(told(ToolResult("t", verb, ok, content), Sharing(sees)))
+    return json.loads(told(ToolResult("t", verb, ok, content), Sharing(sees, known=lambda: KNOWN)))
 
 
 def untrusted(verb: str, body: Mapping[str, JsonValue], sees: str = "counts") -> JsonObject:
@@ -205,6 +210,23 @@ def test_an_error_is_code_class_object_and_line_and_never_a_row(sees: str) -> No
     assert "anna" not in json.dumps(error)
 
 
+@pytest.mark.parametrize("sees", SEES)
+def test_no_object_of_an_error_is_sent_whose_name_nobody_knows(sees: str) -> None:
+    """In a field, in a sentence and in a tool's line; and without `known` nothing is known."""
+    error = "migration_failed: versions/3.py:9: OperationalError: no such column: ana"
+    body = but(
+        CHANGE, error=error, warnings=["no such column: ana"], status="failed", reason="x", fields={"error": error}
+    )
+    for sharing in (Sharing(sees, say=_words, known=lambda: KNOWN), Sharing(sees, say=_words)):
+        text = told(ToolResult("t", "migrate", False, json.dumps(body)), sharing)
+        assert "ana" not in text
+        assert ("versions/3.py" in text) is (sees != "nothing")
+
+
+def _words(reason: str, fields: Mapping[str, str]) -> str:
+    return f"{reason}: {fields['error']}!"
+
+
 def test_a_sentence_is_said_anew_with_gaps() -> None:
     def say(reason: str, fields: Mapping[str, str]) -> str:
         return f"{reason}: " + ", ".join(fields.values())
@@ -214,7 +236,9 @@ def test_a_sentence_is_said_anew_with_gaps() -> None:
         {"status": "refused", "reason": "no_backup", "sentence": ERROR, "fields": fields, "next": ["backup"]}
     )
     found = {
-        sees: json.loads(told(ToolResult("t", "migrate", False, content), Sharing(sees, say=say)))["untrusted"]
+        sees: json.loads(told(ToolResult("t", "migrate", False, content), Sharing(sees, say=say, known=lambda: KNOWN)))[
+            "untrusted"
+        ]
         for sees in SEES
     }
     assert found["nothing"] == {"sentence": "no_backup: …, …, …, …"}
@@ -267,7 +291,9 @@ def test_what_is_no_object_says_nothing(content: str) -> None:
 
 
 def test_secrets_are_hidden_in_every_kind_of_field() -> None:
-    sharing = Sharing("statements", hide=lambda text: text.replace("hunter2", "***"))
+    sharing = Sharing(
+        "statements", hide=lambda text: text.replace("hunter2", "***"), known=lambda: frozenset({"hunter2"})
+    )
     body: JsonObject = {
         "text": "postgresql://u:hunter2@h", "path": "a/hunter2", "id": "hunter2", "status": "done", "next": [],
     }  # fmt: skip
