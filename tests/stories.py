@@ -242,7 +242,7 @@ UP_TO_DATE = plan(pending=(), findings=(), target=("0f0000000000",))
 def told(folder: Path, events: Sequence[ev.AnyEvent]) -> list[Entry]:
     """The events as a journal's entries, one second apart."""
     seconds = iter(range(10_000))
-    journal = Journal(folder / "run.jsonl", lambda: START + timedelta(seconds=next(seconds)))
+    journal = Journal(folder / "r1.jsonl", lambda: START + timedelta(seconds=next(seconds)))
     for event in events:
         actor: Actor = "person" if isinstance(event, ev.Answered) else "diana"
         journal.append(event, actor)

@@ -17,7 +17,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from diana_agent.events import EVENTS, AnyEvent
+from diana_agent.events import EVENTS, AnyEvent, RunStarted
 from diana_agent.masking import masked_event
 from diana_config.reading import UNSAFE
 from diana_tools.errors import DianaError
@@ -240,8 +240,9 @@ def read(path: Path) -> Iterator[Entry]:
     """The entries of a journal, each checked against the chain; a torn last line is an error here.
 
     Raises:
-        DianaError: `journal_broken` (edited, removed or swapped), `journal_unreadable` or `journal_torn`,
-            with the line where the chain ends; `journal_missing`.
+        DianaError: `journal_broken` (edited, removed or swapped), `journal_unreadable`, `journal_torn` or
+            `journal_of_another_run` (it was begun under another name than its file's), with the line where the
+            chain ends; `journal_missing`.
     """
     walk = _walk(path)
     if walk.report.problem:
@@ -307,6 +308,8 @@ def _walk(path: Path) -> _Walk:
             if last and (not data.endswith(b"\n") or b"\0" in line):
                 return _Walk(ChainReport(len(entries), head, "journal_torn", number), entries, good, data[good:])
             return _Walk(ChainReport(len(entries), head, problem, number), entries, good)
+        if isinstance(entry.event, RunStarted) and entry.event.run != path.stem:
+            return _Walk(ChainReport(len(entries), head, "journal_of_another_run", number), entries, good)
         entries.append(entry)
         head, good = entry.hash, good + len(line) + 1
     return _Walk(ChainReport(len(entries), head), entries, good, ended=not data or data.endswith(b"\n"))

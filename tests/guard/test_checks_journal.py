@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+import stories
 from diana_agent.events import AnyEvent, UserSaid
-from diana_agent.journal import Entry, Journal, held, read, verify
+from diana_agent.journal import GENESIS, Entry, Journal, held, read, verify, whole_part
 from diana_tools.errors import DianaError
 from guard.checking import Syncs, handles
 
@@ -300,3 +301,19 @@ def test_a_broken_chain_keeps_its_own_problem_whatever_the_anchors(path: Path) -
     path.write_bytes(content.replace(b"line 1", b"line 9"))
     report = verify(path, ("f" * 64,))
     assert (report.problem, report.line, report.anchors) == ("journal_broken", 2, 1)
+
+
+def test_a_journal_under_another_run_s_name_is_never_read_or_written_on(tmp_path: Path) -> None:
+    """Its chain is whole, and it is still not that run's."""
+    own, other = tmp_path / "r1.jsonl", tmp_path / "r2.jsonl"
+    stories.told(tmp_path, stories.begin())
+    assert verify(own).problem == ""
+    other.write_bytes(own.read_bytes())
+    report, entries = whole_part(other)
+    assert (report.problem, report.line, report.entries, report.head) == ("journal_of_another_run", 1, 0, GENESIS)
+    assert entries == []
+    assert code(lambda: list(read(other))) == "journal_of_another_run"
+    assert code(lambda: Journal(other)) == "journal_of_another_run"
+    assert other.read_bytes() == own.read_bytes(), "nothing was cut off or added"
+    other.write_bytes(own.read_bytes()[:-20])
+    assert code(lambda: Journal(other)) == "journal_of_another_run", "before a torn end is put aside"

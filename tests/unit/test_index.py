@@ -28,7 +28,8 @@ def write(folder: Path, run: str, events: Sequence[ev.AnyEvent], hour: int = 0) 
     seconds = iter(range(1_000))
     journal = Journal(folder / f"{run}.jsonl", lambda: START + timedelta(hours=hour, seconds=next(seconds)))
     for event in events:
-        journal.append(event, "diana")
+        own = event.model_copy(update={"run": run}) if isinstance(event, ev.RunStarted) else event
+        journal.append(own, "diana")
     journal.close()
     return journal.head
 
@@ -50,9 +51,7 @@ def folder(tmp_path: Path) -> Path:
 def test_the_newest_run_comes_first_with_what_its_journal_says(folder: Path) -> None:
     found = runs(folder)
     assert [row.run for row in found] == ["r3", "r2", "r1"]
-    head = write(
-        folder.parent, "again", [*stories.success(ticket="OPS-1"), ev.RunEnded(outcome="done", exit_code=0)], 1
-    )
+    head = write(folder.parent, "r1", [*stories.success(ticket="OPS-1"), ev.RunEnded(outcome="done", exit_code=0)], 1)
     assert found[2] == RunRow(
         run="r1", project="/srv/it's a shop/project", database="shop", place="db.example.org:5432/shop",
         environment="eu-prod", level="production", tool="alembic", user="Anna", ticket="OPS-1", status="success",
@@ -127,6 +126,7 @@ def test_broken_and_torn_journals_are_listed_as_such(folder: Path) -> None:
     (folder / "r2.jsonl").write_bytes((folder / "r2.jsonl").read_bytes()[:-20])
     (folder / "r5.jsonl").write_bytes(b"\x00\xff\n")
     (folder / "r6.jsonl").mkdir()
+    (folder / "r7.jsonl").write_bytes((folder / "r3.jsonl").read_bytes())
     found = {row.run: row for row in runs(folder)}
     assert (found["r1"].problem, found["r1"].entries, found["r1"].project) == (
         "journal_broken", 12, "/srv/it's a shop/project",
@@ -134,12 +134,13 @@ def test_broken_and_torn_journals_are_listed_as_such(folder: Path) -> None:
     assert found["r2"].problem == "journal_torn"
     assert found["r5"].problem == "journal_torn"
     assert found["r6"].problem == "journal_missing"
+    assert (found["r7"].problem, found["r7"].project) == ("journal_of_another_run", "")
     assert found["r3"].problem == ""
 
 
 def test_a_run_under_way_is_listed_without_its_lock(folder: Path) -> None:
     journal = Journal(folder / "r9.jsonl", lambda: START + timedelta(hours=9))
-    journal.append(stories.begin()[0], "diana")
+    journal.append(stories.begin()[0].model_copy(update={"run": "r9"}), "diana")
     assert runs(folder)[0].run == "r9"
     assert runs(folder)[0].status == "unfinished"
 

@@ -118,8 +118,9 @@ def harms(draw: st.DrawFn) -> Callable[[Lines], Lines]:
 def test_whatever_is_done_to_a_real_journal_is_found(
     tmp_path_factory: pytest.TempPathFactory, harm: Callable[[Lines], Lines]
 ) -> None:
-    path = tmp_path_factory.getbasetemp() / f"harm-{os.getpid()}.jsonl"
-    content = real_journal(tmp_path_factory.getbasetemp() / f"real-{os.getpid()}.jsonl")
+    path = tmp_path_factory.getbasetemp() / f"harm-{os.getpid()}" / "r1.jsonl"
+    path.parent.mkdir(exist_ok=True)
+    content = real_journal(tmp_path_factory.getbasetemp() / f"real-{os.getpid()}" / "r1.jsonl")
     harmed = b"".join(harm(content.splitlines(keepends=True)))
     path.write_bytes(harmed)
     assert (verify(path).problem == "") == (harmed == content)

@@ -96,7 +96,7 @@ def test_the_journal_s_head_is_the_anchor(tell_: Tell) -> None:
 
 def test_rendering_needs_the_entries_alone_and_is_pure(tell_: Tell, tmp_path: Path) -> None:
     entries = tell_(stories.success())
-    again = list(read(tmp_path / "run.jsonl"))
+    again = list(read(tmp_path / "r1.jsonl"))
     assert render(entries, CATALOGUE) == render(again, CATALOGUE), "what was journalled is what is told"
     assert summary(entries, CATALOGUE) == summary(again, CATALOGUE)
 
