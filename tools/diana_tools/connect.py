@@ -72,10 +72,20 @@ def projects(adapter: Adapter, detection: Detection, root: Path, chosen: str) ->
     )
 
 
-def executed(adapter: Adapter, found: Sequence[Project]) -> tuple[tuple[str, str], ...]:
-    """What looking will execute, as (path, SHA-256): the files that the trust question lists and remembers."""
-    paths = sorted({path for project in found for path in adapter.executed(project) if path.is_file()})
-    return tuple((str(path), sha256_of(path)) for path in paths)
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """What looking will execute: `files` as (path, SHA-256), and in `untold` what nobody could find for sure."""
+
+    files: tuple[tuple[str, str], ...]
+    untold: tuple[str, ...] = ()
+
+
+def executed(adapter: Adapter, found: Sequence[Project]) -> Executed:
+    """What the trust question lists; only where nothing is untold may the answer be remembered."""
+    paths = sorted({path for project in found for path in adapter.executed(project)})
+    files = [path for path in paths if path.is_absolute() and path.is_file()]
+    untold = tuple(str(path) for path in paths if path not in files)
+    return Executed(tuple((str(path), sha256_of(path)) for path in files), untold)
 
 
 async def with_version(adapter: Adapter, found: Sequence[Project], doors: Doors) -> Project:

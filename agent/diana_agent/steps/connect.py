@@ -91,24 +91,31 @@ async def _first_look(run: Run, adapter: Adapter, project: Project, detection: D
 
 
 async def ask_trust(run: Run, adapter: Adapter, found: tuple[Project, ...]) -> None:
-    """Ask once whether the project's own code may run, listing what would be executed (guard's design, 16)."""
-    files = await asyncio.to_thread(executed, adapter, found)
+    """Ask once whether the project's own code may run, listing what would be executed (guard's design, 16).
+
+    Where a file could not be found for sure, a yes is for this run only: another time, it might run something else.
+    """
+    code = await asyncio.to_thread(executed, adapter, found)
+    files, where = code.files, {"tool": adapter.title, "folder": str(run.project)}
     if run.said.trust or run.demo:
         run.trusted = True
         run.write(ev.Trusted(by="demo" if run.demo else "flag", files=files), "person")
         return
-    if await asyncio.to_thread(run.trust.known, run.project, files):
+    if not code.untold and await asyncio.to_thread(run.trust.known, run.project, files):
         run.trusted = True
         run.write(ev.Trusted(by="memory", files=files))
         return
+    said = run.catalogue
+    untold = said.say("ask.trust.untold", **where, untold=", ".join(code.untold)) if code.untold else ""
     question = Question(
-        "ask.trust", "yes_no", run.catalogue.say("ask.trust", tool=adapter.title, folder=str(run.project)),
-        facts=tuple(path for path, _ in files), title=run.catalogue.say("ask.trust.title"),
+        "ask.trust", "yes_no", untold or said.say("ask.trust", **where),
+        facts=tuple(path for path, _ in files), title=said.say("ask.trust.title"),
     )  # fmt: skip
     reply = await run.person.ask(question)
     if not reply.given or reply.text != "y":
         raise ChoiceNeeded("project_not_trusted", {"folder": str(run.project)})
-    await asyncio.to_thread(run.trust.remember, run.project, files)
+    if not code.untold:
+        await asyncio.to_thread(run.trust.remember, run.project, files)
     run.trusted = True
     run.write(ev.Trusted(by="question", files=files), "person")
 

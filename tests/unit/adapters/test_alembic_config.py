@@ -6,11 +6,10 @@ import configparser
 import logging.config
 from pathlib import Path
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diana_tools.adapters.alembic.config import Section, read_ini, redirected, scripts_of, sections, urls
+from diana_tools.adapters.alembic.config import Section, read_ini, redirected, sections, urls
 
 TEXT = """\
 # a comment with a password: postgresql://u:in-a-comment@real/x
@@ -83,18 +82,3 @@ def test_sections_are_read_without_interpolating() -> None:
     assert parser is not None
     assert sections(parser) == (Section("alembic", "%(nowhere)s/x"),)
     assert read_ini("nothing") is None
-
-
-@pytest.mark.parametrize(
-    ("location", "expected"),
-    [
-        ("", "/srv/shop/conf"),
-        ("m", "/srv/shop/m"),
-        ("%(here)s/m", "/srv/shop/conf/m"),
-        ("/elsewhere/m", "/elsewhere/m"),
-        ("pkg.sub:m", "/srv/shop/pkg/sub/m"),
-    ],
-)
-def test_where_env_py_lies(location: str, expected: str) -> None:
-    found = scripts_of(Section("alembic", location), Path("/srv/shop/conf"), Path("/srv/shop"))
-    assert found == Path(expected)

@@ -67,7 +67,10 @@ class Probe:
 
     `url` holds the password (memory only). `server` and `database` are the engine's own identity words as
     seen through the tool's connection; `marker` the content of a scratch marker table, empty when none.
-    `loaded` are the project's files that were imported, absolute. `error` is a code, `error_text` its words.
+    `loaded` are the files that were imported or read, but for the interpreter's own library and packages: below the
+    project's root, with `..` after it in the rest of the repository, absolute elsewhere. `scripts` are the folders of
+    migrations and `searched` the places outside the project to import from, in the same form.
+    `error` is a code, `error_text` its words.
     `version_table` is the tool's own table, schema-qualified where the tool says so.
     """
 
@@ -86,6 +89,8 @@ class Probe:
     version_table: str = ""
     error: str = ""
     error_text: str = ""
+    scripts: tuple[Path, ...] = ()
+    searched: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +148,11 @@ class Adapter(Protocol):
         ...
 
     def executed(self, project: Project) -> tuple[Path, ...]:
-        """The files that connecting will execute: interpreter, tool binary, config, env.py (for the trust question)."""
+        """The files that connecting will execute: interpreter, tool binary, config, env.py (for the trust question).
+
+        A relative path, or one where no file is, stands for a file that could not be found for sure: then the person
+        is asked each time.
+        """
         ...
 
     def probe(self, project: Project, override: Override | None = None) -> ReadCommand:

@@ -10,6 +10,7 @@ from diana_tools import probes
 from diana_tools.adapters import connection_variables, python_projects
 from diana_tools.adapters.alembic import config as ini
 from diana_tools.adapters.alembic import detection, reports
+from diana_tools.adapters.alembic.scripts import LARGEST, located
 from diana_tools.adapters.base import Override, Probe, Progress, Project, RehearsalOutput, Shape, Tree
 from diana_tools.adapters.python_projects import Variable
 from diana_tools.command import Output, ReadCommand, WriteCommand
@@ -24,7 +25,6 @@ _PROBE_S = 60.0
 _VERSION = re.compile(r"^alembic (\d+\.\d+\S*)", re.MULTILINE)
 _RUNNING = re.compile(r"Running (upgrade|downgrade) +([^>]*?) ?-> ?([^,\s]*)(?:, (.*))?$")
 _COPY = "alembic.ini"
-_LARGEST = 1_000_000
 
 
 class Alembic:
@@ -73,9 +73,12 @@ class Alembic:
 
     def executed(self, project: Project) -> tuple[Path, ...]:
         """The interpreter, the configuration files Alembic reads, and env.py."""
+        scripts = located(project)
         beside = (project.tool_root / _COPY, project.tool_root / "pyproject.toml")
-        files = (project.interpreter, project.config, *beside, self._scripts(project) / "env.py")
-        return tuple(dict.fromkeys(path for path in files if path.is_file()))
+        env = scripts.folder / "env.py"
+        guess = () if scripts.sure else (Path(env.name),)
+        there = tuple(path for path in (*beside, *((env,) if guess else ())) if path.is_file())
+        return tuple(dict.fromkeys((project.interpreter, project.config, *there, *(guess or (env,)))))
 
     def probe(self, project: Project, override: Override | None = None) -> ReadCommand:
         """The look of `alembic_probe.py`; with `override` in the folder and environment of a rehearsal."""
@@ -209,17 +212,7 @@ class Alembic:
         roots = (project.tool_root, project.root)
         folders = (*roots, *(root / "src" for root in roots), *project.tool_root.parents[:1])
         inside = tuple(folder for folder in dict.fromkeys(folders) if folder.is_relative_to(project.root))
-        return python_projects.variables(self._scripts(project) / "env.py", inside)
-
-    def _scripts(self, project: Project) -> Path:
-        section = project.section or "alembic"
-        found: list[ini.Section] = []
-        if project.config.suffix != ".toml":
-            parser = ini.read_ini(_text(project.config))
-            found += [one for one in (ini.sections(parser) if parser else ()) if one.name == section and one.location]
-        toml = ini.read_toml(_text(project.tool_root / "pyproject.toml")).section
-        chosen = next(iter(found), toml) or ini.Section(section, "")
-        return ini.scripts_of(chosen, project.config.parent, project.tool_root)
+        return python_projects.variables(located(project).folder / "env.py", inside)
 
 
 def _harmless(name: str) -> bool:
@@ -227,4 +220,4 @@ def _harmless(name: str) -> bool:
 
 
 def _text(path: Path) -> str:
-    return bounded_text(path, _LARGEST)
+    return bounded_text(path, LARGEST)

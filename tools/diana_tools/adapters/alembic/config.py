@@ -42,6 +42,7 @@ class Section:
 
 class _Alembic(BaseModel):
     script_location: str = ""
+    prepend_sys_path: list[str] | str = []
     version_locations: list[str] = []
     recursive_version_locations: bool = False
 
@@ -56,10 +57,14 @@ class _Pyproject(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Toml:
-    """The `[tool.alembic]` table of a pyproject.toml; `broken` when the file cannot be read."""
+    """The `[tool.alembic]` table of a pyproject.toml; `broken` when the file cannot be read.
+
+    `prepend` holds the folders that Python looks into first, as written.
+    """
 
     section: Section | None
     broken: bool = False
+    prepend: tuple[str, ...] = ()
 
 
 def read_ini(text: str) -> configparser.RawConfigParser | None:
@@ -100,22 +105,11 @@ def read_toml(text: str) -> Toml:
         told = _Pyproject.model_validate(tomllib.loads(text)).tool.alembic
     except (tomllib.TOMLDecodeError, ValidationError):
         return Toml(None, broken=True)
+    prepend = tuple(told.prepend_sys_path)
     if not told.script_location:
-        return Toml(None)
-    return Toml(
-        Section("alembic", told.script_location, tuple(told.version_locations), told.recursive_version_locations)
-    )
-
-
-def scripts_of(section: Section, here: Path, cwd: Path) -> Path:
-    """The folder of env.py; `here` is the config's folder, `cwd` where Alembic is run (Flask-Migrate: the config's)."""
-    if not section.location:
-        return here
-    package, mark, inner = section.location.replace("%(here)s", str(here)).partition(":")
-    if not mark:
-        return cwd / package
-    places = [base / package.replace(".", "/") / inner for base in (cwd, cwd / "src")]
-    return next((place for place in places if (place / "env.py").is_file()), places[0])
+        return Toml(None, prepend=prepend)
+    places = tuple(told.version_locations)
+    return Toml(Section("alembic", told.script_location, places, told.recursive_version_locations), prepend=prepend)
 
 
 def urls(text: str) -> Iterator[str]:
