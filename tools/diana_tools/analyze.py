@@ -45,6 +45,7 @@ def analyze(
     earlier: Sequence[MigrationText],
     live: Schema | None,
     direction: str,
+    own: frozenset[str] = frozenset(),
 ) -> Analysis:
     """Read migrations in the order in which they would run; nothing is imported or executed, nothing raises.
 
@@ -54,6 +55,7 @@ def analyze(
         earlier: migrations that were applied before, oldest first; replayed where there is no live schema.
         live: the measured schema, None when there is no database to look at.
         direction: `up` reads `upgrade`, `down` reads `downgrade` (then `texts` come newest first).
+        own: the names of the project's modules that Python finds before any other.
     """
     dialect = _DIALECTS.get(dialect, dialect)
     known = LiveSchema(live) if live is not None and live.objects else None
@@ -66,7 +68,7 @@ def analyze(
     findings: dict[tuple[str, str, str, int, str], Finding] = {}
     unread: dict[Unread, None] = {}
     for text in texts:
-        examined = _examine(text, ledger, direction)
+        examined = _examine(text, ledger, direction, own)
         for finding in _findings(examined, text, dialect):
             findings.setdefault(
                 (finding.migration, finding.rule, finding.object, finding.line, finding.statement), finding
@@ -75,9 +77,9 @@ def analyze(
     return Analysis(tuple(findings.values()), tuple(unread))
 
 
-def _read(text: MigrationText, dialect: str, direction: str) -> Reading:
+def _read(text: MigrationText, dialect: str, direction: str, own: frozenset[str] = frozenset()) -> Reading:
     if text.language == _PYTHON:
-        return read_alembic(text.text, dialect, direction)
+        return read_alembic(text.text, dialect, direction, own)
     if text.language == "sql":
         return read_sql(text.text, dialect, script=True)
     return Reading((), (Gap(1, "AC001.language"),))
@@ -88,10 +90,10 @@ def _replay(text: MigrationText, ledger: Ledger) -> None:
         apply(ledger, statement)
 
 
-def _examine(text: MigrationText, ledger: Ledger, direction: str) -> Examination:
+def _examine(text: MigrationText, ledger: Ledger, direction: str, own: frozenset[str]) -> Examination:
     python = text.language == _PYTHON
     back: WayBack | None = way_back(text.text) if python else None
-    examined = Examination(_read(text, ledger.dialect, direction), ledger, direction, back, python=python)
+    examined = Examination(_read(text, ledger.dialect, direction, own), ledger, direction, back, python=python)
     examined.run()
     return examined
 

@@ -90,7 +90,7 @@ HIDDEN: tuple[Case, ...] = (
     up("an imported upgrade",
        "pass", True, unread=True, extra="", top="from app.migrations import shared\nshared.run()"),
     up("an imported type is no call to follow", "op.add_column('a', sa.Column('g', GUID(), nullable=True))", False,
-       top="from app.types import GUID"),
+       top="from app.types import GUID", wrong=True),
     up("an imported type that is handed the database",
        "op.add_column('a', sa.Column('g', GUID(op), nullable=True))", True,
        unread=True, top="from app.types import GUID"),

@@ -9,6 +9,7 @@ from diana_tools.analysis.python.values import (
     Class,
     Function,
     Handle,
+    Imported,
     Items,
     Pairs,
     Plain,
@@ -87,6 +88,8 @@ def truth(value: Value | None) -> bool | None:
         return bool(value.pairs) if value.known else None
     if isinstance(value, (Function, Class, Bind, Table)):
         return True
+    if isinstance(value, Imported) and value.path == "typing.TYPE_CHECKING":
+        return False
     return None
 
 

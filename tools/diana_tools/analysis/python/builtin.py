@@ -6,16 +6,15 @@ import ast
 
 from diana_tools.analysis.python import strings
 from diana_tools.analysis.python.answers import listed, paired, shown
+from diana_tools.analysis.python.handing import handed_over
 from diana_tools.analysis.python.lookups import attribute
 from diana_tools.analysis.python.run import Run
 from diana_tools.analysis.python.values import (
     ANYTHING,
     Arguments,
     Bind,
-    Function,
     Imported,
     Items,
-    Method,
     Pairs,
     Plain,
     Rows,
@@ -28,6 +27,8 @@ _LISTS = frozenset({"list", "tuple", "set", "frozenset", "sorted", "reversed", "
 _CODE = frozenset(
     {"eval", "exec", "compile", "__import__", "globals", "locals", "vars", "setattr", "delattr", "breakpoint"}
 )
+# These look at their first argument, and hand it to nobody.
+_LOOKING = frozenset({"getattr", "hasattr", "isinstance", "callable"})
 _MOST = 500
 
 dedent = strings.dedent
@@ -40,7 +41,8 @@ def call(run: Run, word: str, given: Arguments, node: ast.AST) -> Value:
         return Unknown(foreign=True)
     if word in ("map", "filter"):
         return _mapped(run, given, node)
-    _callbacks(run, given, node)
+    looks = word in _LOOKING
+    handed_over(run, Arguments(given.positional[looks:], given.keywords), node)
     if word == "getattr":
         return _getattr(run, given, node)
     if word in _LISTS:
@@ -110,13 +112,3 @@ def _mapped(run: Run, given: Arguments, node: ast.AST) -> Value:
     with run.maybe(looped=True):
         apply(run, function, Arguments((ANYTHING,)), node)
     return ANYTHING
-
-
-def _callbacks(run: Run, given: Arguments, node: ast.AST) -> None:
-    for value in given.every():
-        bound = isinstance(value, Method) and isinstance(value.receiver, Bind)
-        if isinstance(value, Function):
-            with run.maybe(looped=True):
-                run.inline(run, value, Arguments(loose=True))
-        elif bound or (isinstance(value, Imported) and value.path.startswith("alembic.op.")):
-            run.gap("AC002.handed_over", node)

@@ -9,14 +9,15 @@ from diana_tools.analysis.python import builtin, objects
 from diana_tools.analysis.python.answers import either, listed, paired
 from diana_tools.analysis.python.connections import EXECUTES
 from diana_tools.analysis.python.effects import execute
+from diana_tools.analysis.python.handing import OP, handed_over, powerful
 from diana_tools.analysis.python.kinds import column_type
 from diana_tools.analysis.python.methods import invoke
+from diana_tools.analysis.python.modules import PURE, SQLALCHEMY, computes
 from diana_tools.analysis.python.operations import operate
 from diana_tools.analysis.python.run import Run
 from diana_tools.analysis.python.values import (
     ANYTHING,
     Arguments,
-    Batch,
     Bind,
     Choice,
     Class,
@@ -28,32 +29,13 @@ from diana_tools.analysis.python.values import (
     Plain,
     Row,
     Scope,
-    Table,
     Text,
     Type,
     Unknown,
     Value,
 )
 
-_OP = ("alembic.op.", "alembic.operations.Operations.", "flask_migrate.op.")
-_SQLALCHEMY = frozenset({"sqlalchemy", "sqlmodel", "sqlalchemy_utils", "geoalchemy2", "advanced_alchemy", "pgvector"})
 _MOST_ARGUMENTS = 200
-# Parts of the standard library that reach files, processes, networks or other code.
-_REACHING = frozenset(
-    {
-        "asyncio", "code", "concurrent", "ctypes", "ftplib", "http", "importlib", "multiprocessing", "pickle", "pty",
-        "runpy", "shelve", "shutil", "signal", "smtplib", "socket", "sqlite3", "subprocess", "telnetlib", "threading",
-        "sys", "urllib", "xmlrpc",
-    }
-)  # fmt: skip
-# Packages whose functions compute or log, and never touch a database.
-_PURE = frozenset(
-    {
-        "structlog", "loguru", "tqdm", "pytz", "dateutil", "pendulum", "slugify", "bcrypt", "ulid", "uuid6", "orjson",
-        "ujson", "uuid_extensions", "uuid_utils", "cryptography", "nanoid", "typing_extensions", "packaging",
-    }
-)  # fmt: skip
-_OS_HARMLESS = frozenset({"getenv", "get", "getcwd", "listdir", "join", "dirname", "basename", "abspath", "exists"})
 
 
 def call(run: Run, node: ast.Call, scope: Scope) -> Value:
@@ -141,15 +123,15 @@ def _one_of(run: Run, callee: Choice, given: Arguments, node: ast.AST) -> Value:
 
 def _imported(run: Run, callee: Imported, given: Arguments, node: ast.AST) -> Value:
     root, _, rest = callee.path.partition(".")
-    if callee.path.startswith(_OP):
+    if callee.path.startswith(OP):
         return operate(run, callee.last, given, node)
     if root == "alembic":
         return _alembic(run, callee, given, node)
-    if root in _SQLALCHEMY:
+    if root in SQLALCHEMY:
         return objects.construct(run, callee, given, node)
     if root == "builtins":
         return builtin.call(run, rest, given, node)
-    if root in _PURE:
+    if root in PURE:
         handed_over(run, given, node)
         return given.get(0) or ANYTHING if root == "tqdm" else ANYTHING
     if root in sys.stdlib_module_names:
@@ -176,43 +158,17 @@ def _standard(run: Run, callee: Imported, given: Arguments, node: ast.AST) -> Va
     root = callee.path.partition(".")[0]
     if callee.path in ("textwrap.dedent", "inspect.cleandoc"):
         return builtin.dedent(given.get(0))
-    if _reaches(callee):
+    if not computes(callee.path):
         run.gap("AC002.outside", node)
         return Unknown(foreign=root == "importlib")
     handed_over(run, given, node)
     return ANYTHING
 
 
-def _reaches(callee: Imported) -> bool:
-    root = callee.path.partition(".")[0]
-    if root == "os":
-        return callee.last not in _OS_HARMLESS
-    return root in _REACHING and not callee.path.startswith("urllib.parse.")
-
-
-def handed_over(run: Run, given: Arguments, node: ast.AST) -> None:
-    """Code that we do not follow gets something: a function may be called, a connection be used."""
-    for value in given.every():
-        for part in listed(value) or (value,):
-            if isinstance(part, Function):
-                with run.maybe(looped=True):
-                    run.inline(run, part, Arguments(loose=True))
-            elif _powerful(part):
-                run.gap("AC002.handed_over", node)
-
-
-def _powerful(value: Value) -> bool:
-    if isinstance(value, Imported):
-        return value.path == "alembic.op" or value.path.startswith(_OP)
-    if isinstance(value, Method):
-        return isinstance(value.receiver, (Bind, Batch, Table)) or _powerful(value.receiver)
-    return isinstance(value, (Bind, Batch))
-
-
 def _foreign(run: Run, callee: Imported, given: Arguments, node: ast.AST) -> Value:
     """A call into the project or another package; a class in the place of a column type is none to follow."""
-    powerful = any(_powerful(value) for value in given.every())
-    if run.typing and callee.last[:1].isupper() and not powerful:
+    armed = any(powerful(value) for value in given.every())
+    if run.typing and callee.last[:1].isupper() and not armed:
         return column_type(callee.last, given, run.dialect) or Type(callee.last)
     run.gap("AC002.imported_call", node)
     return Unknown(foreign=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
+from diana_tools.analysis.python.modules import known
 from diana_tools.analysis.python.run import DEEPEST_CALL, Flow, Run
 from diana_tools.analysis.python.values import (
     ANYTHING,
@@ -22,6 +23,8 @@ from diana_tools.analysis.python.values import (
 
 # Decorators that neither run what they decorate nor make something else of it, as far as we look.
 _DECORATORS = ("builtins.", "functools.", "contextlib.", "dataclasses.", "typing.", "enum.", "abc.")
+_METACLASSES = frozenset({"abc.ABCMeta", "enum.EnumMeta", "enum.EnumType"})
+_MAKING = frozenset({"_generate_next_value_", "_missing_", "__new__", "__init__", "__set_name__", "__init_subclass__"})
 _MOST_AGAIN = 2
 RESULT = "return"
 """Where a function's scope keeps what it returns; no identifier, so that no name can meet it."""
@@ -66,7 +69,7 @@ def _decorated(
 
 
 def class_(run: Run, node: ast.ClassDef, scope: Scope) -> Flow:
-    """A class: its body runs now, its methods are not followed."""
+    """A class: its body runs now, its methods are not followed; but those of an enum, whose members are made now."""
     inner = Scope(outer=scope)
     bases = [run.evaluate(run, base, scope) for base in (*node.bases, *(word.value for word in node.keywords))]
     run.block(run, node.body, inner)
@@ -75,22 +78,46 @@ def class_(run: Run, node: ast.ClassDef, scope: Scope) -> Flow:
     members = tuple(key for key in inner.names if not key.startswith("_"))
     methods = tuple(part.name for part in node.body if isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef)))
     run.methods.update(name for name in methods if not name.startswith("__"))
+    methods += tuple(name for base in bases if isinstance(base, Class) for name in base.methods)
+    _hooks(run, node, bases, methods, enum=enum)
+    for method in inner.names.values() if enum else ():
+        if isinstance(method, Function):
+            with run.maybe():
+                run.inline(run, method, Arguments(loose=True))
     made = Class(node.name, table.text if isinstance(table, Text) else "", members, enum, methods)
     scope.names[node.name] = _decorated(run, node, made, scope)
     return Flow.NEXT
 
 
-def import_(_run: Run, node: ast.Import, scope: Scope) -> Flow:
+def _hooks(run: Run, node: ast.ClassDef, bases: Sequence[Value], methods: Sequence[str], *, enum: bool) -> None:
+    """What Python calls while it makes a class: code that is not followed."""
+    of_base = any(isinstance(base, Class) and "__init_subclass__" in base.methods for base in bases)
+    made = [
+        base for base in bases[len(node.bases) :] if not isinstance(base, Imported) or base.path not in _METACLASSES
+    ]
+    if made or of_base or (enum and not _MAKING.isdisjoint(methods)):
+        run.gap("AC002.unknown_call", node)
+
+
+def _load(run: Run, module: str, node: ast.AST) -> None:
+    """Loading a module runs its code: a gap, unless it is one of those known, and no file of the project."""
+    if module.partition(".")[0] in run.own or not known(module):
+        run.gap("AC002.imported_module", node)
+
+
+def import_(run: Run, node: ast.Import, scope: Scope) -> Flow:
     """`import x.y as z`."""
     for alias in node.names:
+        _load(run, alias.name, node)
         path = alias.name if alias.asname else alias.name.partition(".")[0]
         scope.names[alias.asname or path] = Imported(path)
     return Flow.NEXT
 
 
-def import_from(_run: Run, node: ast.ImportFrom, scope: Scope) -> Flow:
+def import_from(run: Run, node: ast.ImportFrom, scope: Scope) -> Flow:
     """`from x import y as z`."""
     module = "." * node.level + (node.module or "")
+    _load(run, module, node)
     for alias in node.names:
         scope.names[alias.asname or alias.name] = Imported(f"{module}.{alias.name}")
     return Flow.NEXT

@@ -284,6 +284,8 @@ def _assign_part(run: Run, target: ast.Attribute | ast.Subscript, value: Value, 
         written(run, holder, target.attr, value, target)
         return
     key = evaluate(run, target.slice, scope)
+    if isinstance(holder, Imported) and holder.path != "os.environ":
+        run.gap("AC002.outside", target)
     if isinstance(holder, (Items, Pairs)):
         if isinstance(holder, Pairs) and holder.known and not run.unsure and isinstance(key, Text):
             holder.pairs = (*(pair for pair in holder.pairs if pair[0] != key), (key, value))

@@ -11,6 +11,7 @@ from diana_tools.analysis.python import changes, strings
 from diana_tools.analysis.python.answers import either, listed, name
 from diana_tools.analysis.python.connections import EXECUTES, of_connection, of_context
 from diana_tools.analysis.python.effects import execute
+from diana_tools.analysis.python.handing import handed_over
 from diana_tools.analysis.python.operations import operate
 from diana_tools.analysis.python.run import Run
 from diana_tools.analysis.python.values import (
@@ -65,6 +66,7 @@ def _any(run: Run, receiver: Value, word: str, given: Arguments, node: ast.AST) 
         return receiver
     if word in _EFFECTS or word in run.methods:
         run.gap("AC002.unknown_call", node)
+    handed_over(run, given, node)
     return ANYTHING
 
 
@@ -73,7 +75,10 @@ def _choice(run: Run, receiver: Choice, word: str, given: Arguments, node: ast.A
         return reduce(either, [invoke(run, option, word, given, node) for option in receiver.options])
 
 
-def _text(_run: Run, receiver: Text, word: str, given: Arguments, _node: ast.AST) -> Value:
+def _text(run: Run, receiver: Text, word: str, given: Arguments, node: ast.AST) -> Value:
+    """A method of a string; `sa.text(...)` and `sa.DDL(...)` are strings here, and ran themselves in old releases."""
+    if word in EXECUTES:
+        return execute(run, receiver, node)
     return strings.method(receiver, word, given)
 
 

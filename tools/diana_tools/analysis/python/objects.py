@@ -30,7 +30,8 @@ from diana_tools.analysis.python.values import (
     Type,
     Value,
 )
-from diana_tools.analysis.statement import UNKNOWN, Action, Column, ForeignKey, Where
+from diana_tools.analysis.sql.known import ESCAPES, harmless
+from diana_tools.analysis.statement import UNKNOWN, Action, Column, ForeignKey, Statement, Where
 
 _CHANGES = {"delete": Action.DELETE, "update": Action.UPDATE, "insert": Action.INSERT}
 _SESSIONS = frozenset({"Session", "sessionmaker", "scoped_session", "AsyncSession"})
@@ -53,8 +54,10 @@ def construct(run: Run, callee: Imported, given: Arguments, node: ast.AST) -> Va
     """What a call into SQLAlchemy gives; what nobody knows is a type where its name begins with a capital."""
     word = callee.last
     _callbacks(run, given)
+    if callee.path.startswith("sqlalchemy.event."):
+        run.gap("AC002.handed_over", node)
     if ".func." in callee.path:
-        return ANYTHING
+        return _routine(run, word.lower(), node)
     made = _MAKERS.get(word)
     if made is not None:
         return made(run, given)
@@ -73,6 +76,15 @@ def construct(run: Run, callee: Imported, given: Arguments, node: ast.AST) -> Va
         return column_type(word, given, run.dialect) or Type(word)
     if not callee.path.startswith("sqlalchemy.") or ".testing." in callee.path:
         run.gap("AC002.imported_call", node)
+    return ANYTHING
+
+
+def _routine(run: Run, word: str, node: ast.AST) -> Value:
+    """A function of the database: it may do anything, unless it is known to be run for its value."""
+    if word in ESCAPES:
+        run.emit(node, Statement(Action.ESCAPE, name=word))
+    elif not harmless(word):
+        run.emit(node, Statement(Action.CALL, name=word))
     return ANYTHING
 
 

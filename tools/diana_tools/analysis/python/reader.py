@@ -28,13 +28,16 @@ class WayBack:
     merge: bool = False
 
 
-def read_alembic(text: str, dialect: str, direction: str) -> Reading:
-    """The statements of `upgrade` (direction up) or `downgrade` (down); never raises, whatever the text is."""
+def read_alembic(text: str, dialect: str, direction: str, own: frozenset[str] = frozenset()) -> Reading:
+    """The statements of `upgrade` (direction up) or `downgrade` (down); never raises, whatever the text is.
+
+    `own` are the names of the project's modules that Python finds before any other.
+    """
     try:
         tree = _parse(text)
     except _Unreadable as error:
         return Reading((), (Gap(1, error.why),))
-    run = Run(dialect, text.splitlines(), evaluate, inline, block)
+    run = Run(dialect, text.splitlines(), evaluate, inline, block, own=own)
     try:
         _follow(run, tree, _FUNCTIONS[direction])
     except TooMuch:
@@ -78,6 +81,8 @@ def _follow(run: Run, tree: ast.Module, wanted: str) -> None:
     function = scope.get(wanted)
     if isinstance(function, Function):
         inline(run, function, Arguments())
+        if not isinstance(function.node, ast.Lambda) and function.node.decorator_list:
+            run.gap("AC002.imported_call", function.node.decorator_list[0])
     elif function is not None or wanted == "upgrade":
         run.gap("AC002.no_upgrade" if function is None else "AC002.imported_call", tree.body[0] if tree.body else tree)
 

@@ -53,7 +53,8 @@ class Run:
     `unsure` counts branches that may not run, `loops` loops over unknown rows. `typing`: we are inside arguments of
     SQLAlchemy, where a class of the project stands for a column type. `following` are the functions that we are
     inside of. `outside`: we are out of the migration's transaction. `sessions`: there is a session of the mapper.
-    `methods` are the names of all methods of the file's own classes.
+    `methods` are the names of all methods of the file's own classes, `own` the modules at the top of the project's
+    folders: one of these names is the project's, whatever else it is called after.
     """
 
     dialect: str
@@ -68,6 +69,7 @@ class Run:
     outside: bool = False
     sessions: bool = False
     methods: set[str] = field(default_factory=set[str])
+    own: frozenset[str] = frozenset()
     following: list[ast.AST] = field(default_factory=list[ast.AST])
     steps: int = 0
 
