@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,7 +16,7 @@ from typing import Literal
 from diana_agent import events as ev
 from diana_agent.approvals_store import mark_of
 from diana_agent.heads import HEADS_FILE, kept_heads
-from diana_agent.index import INDEX_FILE, known_head
+from diana_agent.index import INDEX_FILE, known_head, known_runs
 from diana_agent.journal import GENESIS, Entry
 from diana_config.folders import Folders
 from diana_config.settings import Settings
@@ -28,6 +29,8 @@ Verdict = Literal["agrees", "disagrees", "unreadable"]
 
 _IN_LOG = re.compile(r"diana journal verify (\S+) --anchor ([0-9a-f]{64})")
 _HEAD = re.compile(r"[0-9a-f]{64}")
+_RUN = re.compile(r"\d{8}T\d{6}-[0-9a-f]{6}")
+"""The form of a run's id: any other word in a log or a manifest names no run, and no file."""
 _MOST_LOGS = 500
 _LARGEST_LOG = 8 << 20
 
@@ -67,6 +70,30 @@ def gather(
     return tuple(dict.fromkeys(found))
 
 
+def named_here(folders: Folders) -> frozenset[str]:
+    """Every run that there is a journal of on this machine, or was when its head was kept or it was last listed."""
+    runs = folders.state / "runs"
+    names = {path.stem for path in runs.glob("*.jsonl")}
+    with suppress(OSError):
+        names |= {name for name, _ in kept_heads(folders.state).kept}
+    if (runs / INDEX_FILE).is_file():
+        with suppress(DianaError):
+            names |= known_runs(runs)
+    return frozenset(names)
+
+
+def named_anywhere(settings: Settings, folders: Folders) -> frozenset[str]:
+    """The same, and the runs that migration logs and backup manifests name, which may have run on another machine."""
+    names = set(named_here(folders))
+    for path in _logs_near(settings, folders):
+        with suppress(OSError):
+            names |= {name for name, _ in _IN_LOG.findall(_text(path)) if _RUN.fullmatch(name)}
+    for path in _manifests_near(settings, folders):
+        with suppress(OSError, DianaError):
+            names |= {batch for batch in (manifest.read(path).batch,) if _RUN.fullmatch(batch)}
+    return frozenset(names)
+
+
 def given(heads: Iterable[str]) -> tuple[Anchor, ...]:
     """The anchors of the command line; what is no head cannot be read."""
     return tuple(
@@ -78,12 +105,9 @@ def given(heads: Iterable[str]) -> tuple[Anchor, ...]:
 def _logs(run: str, events: Sequence[ev.AnyEvent], settings: Settings, folders: Folders) -> Iterator[Anchor]:
     """Migration logs: those the journal names, and those in the folders where they are written."""
     named = [Path(event.path) for event in events if isinstance(event, ev.Reported)]
-    places = [folders.state / "logs", *([Path(settings.output_folder)] if settings.output_folder else [])]
-    near = sorted((path for place in places for path in place.glob("*.md")), reverse=True)[:_MOST_LOGS]
-    for path in dict.fromkeys((*named, *near)):
+    for path in dict.fromkeys((*named, *_logs_near(settings, folders))):
         try:
-            with path.open("rb") as handle:
-                text = handle.read(_LARGEST_LOG).decode("utf-8", "replace")
+            text = _text(path)
         except OSError as error:
             if path in named:
                 yield Anchor("log", str(path), problem=error.strerror or "")
@@ -94,13 +118,27 @@ def _logs(run: str, events: Sequence[ev.AnyEvent], settings: Settings, folders: 
         yield from (Anchor("log", str(path), head) for head in heads)
 
 
+def _logs_near(settings: Settings, folders: Folders) -> list[Path]:
+    places = [folders.state / "logs", *([Path(settings.output_folder)] if settings.output_folder else [])]
+    return sorted((path for place in places for path in place.glob("*.md")), reverse=True)[:_MOST_LOGS]
+
+
+def _text(path: Path) -> str:
+    with path.open("rb") as handle:
+        return handle.read(_LARGEST_LOG).decode("utf-8", "replace")
+
+
+def _manifests_near(settings: Settings, folders: Folders) -> list[Path]:
+    base = Path(settings.backup_folder) if settings.backup_folder else folders.data / "backups"
+    return [path for pattern in ("backup-*.json", "*/backup-*.json") for path in sorted(base.glob(pattern))]
+
+
 def _backups(
     run: str, events: Sequence[ev.AnyEvent], settings: Settings, folders: Folders
 ) -> list[tuple[Anchor, Backup | None]]:
     """Manifests of the run's backups, by the journal and by looking where backups are."""
     made = [event.backup for event in events if isinstance(event, ev.BackedUp)]
-    base = Path(settings.backup_folder) if settings.backup_folder else folders.data / "backups"
-    near = [path for pattern in ("backup-*.json", "*/backup-*.json") for path in sorted(base.glob(pattern))]
+    near = _manifests_near(settings, folders)
     found: list[tuple[Anchor, Backup | None]] = []
     for path in dict.fromkeys((*(Path(one.manifest) for one in made), *near)):
         mine = next((one for one in made if one.manifest == str(path)), None)

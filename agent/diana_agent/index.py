@@ -125,6 +125,18 @@ def known_head(folder: Path, run: str) -> str:
     return str(row.head) if row is not None else ""
 
 
+def known_runs(folder: Path) -> frozenset[str]:
+    """The runs whose journals were there when the index last looked, without looking again.
+
+    Raises:
+        DianaError: `index_unwritable`.
+    """
+    from sqlalchemy import select
+
+    with _opened(folder) as connection:
+        return frozenset(str(row.run) for row in connection.execute(select(_table().c.run)))
+
+
 def _bring_up(connection: Connection, folder: Path) -> int:
     """Read what is new or has changed, forget what is gone; returns how many runs there are."""
     from sqlalchemy import select

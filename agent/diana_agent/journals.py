@@ -10,11 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from diana_agent import exits
-from diana_agent.anchors import Anchor, gather, given, hashes
+from diana_agent.anchors import Anchor, gather, given, hashes, named_anywhere, named_here
 from diana_agent.call import Call
 from diana_agent.events import Connected
 from diana_agent.headless import print_line
-from diana_agent.heads import kept_heads
 from diana_agent.journal import GENESIS, ChainReport, Entry, held, whole_part
 from diana_agent.models.base import JsonValue
 from diana_agent.run import JsonObject
@@ -79,7 +78,7 @@ def journal(call: Call, action: str, words: JournalWords, *, as_json: bool) -> i
     catalogue = Catalogue(settings.language)
     if action == "verify" and words.every:
         return _verify_all(call.folders, settings, words.run, catalogue, as_json=as_json)
-    record = _read(path_of(call.folders, words.run))
+    record = _read(path_of(call.folders, settings, words.run, newest_anywhere=action == "verify"))
     if action == "show" and not as_json:
         return _show(record, words, catalogue)
     found = gather(record.run, record.entries, settings, call.folders)
@@ -89,21 +88,23 @@ def journal(call: Call, action: str, words: JournalWords, *, as_json: bool) -> i
     return _export(record, words, as_lines=action == "export" and not as_json)
 
 
-def path_of(folders: Folders, run: str) -> Path:
+def path_of(folders: Folders, settings: Settings, run: str, *, newest_anywhere: bool = False) -> Path:
     """The journal of a run by its id or the beginning of it, or the newest one; a name is taken, never a path.
 
-    A run whose journal is gone is still known by its kept head.
+    A run whose journal is gone is still known by whatever names it. Without a name it is the newest run of this
+    machine, or with `newest_anywhere` the newest that anything names: else nobody would miss the last one.
 
     Raises:
         SettingsError: `no_such_run`, `run_ambiguous`.
     """
     folder = folders.state / "runs"
+    known = named_anywhere(settings, folders) if run or newest_anywhere else named_here(folders)
     if not run:
-        newest = max(folder.glob("*.jsonl"), key=lambda path: path.stem, default=None)
+        newest = max(known, default=None)
         if newest is None:
             raise SettingsError("no_such_run", {"run": "-", "folder": str(folder)})
-        return newest
-    names = sorted({name for name in _names(folders) if name.startswith(run)}, reverse=True)
+        return folder / f"{newest}.jsonl"
+    names = sorted({name for name in known if name.startswith(run)}, reverse=True)
     if run in names:
         names = [run]
     if not names:
@@ -112,14 +113,6 @@ def path_of(folders: Folders, run: str) -> Path:
         fields = {"run": plain(run, 80), "count": str(len(names)), "runs": ", ".join(names[:_MOST_NAMED])}
         raise SettingsError("run_ambiguous", fields)
     return folder / f"{names[0]}.jsonl"
-
-
-def _names(folders: Folders) -> set[str]:
-    """Every run that there is a journal of, or a kept head."""
-    names = {path.stem for path in (folders.state / "runs").glob("*.jsonl")}
-    with suppress(OSError):
-        names |= {name for name, _ in kept_heads(folders.state).kept}
-    return names
 
 
 def _read(path: Path) -> Record:
@@ -147,6 +140,10 @@ def _verify(record: Record, catalogue: Catalogue, *, as_json: bool) -> int:
 
 def _sentence(record: Record, catalogue: Catalogue) -> str:
     problem, chain = record.problem, record.chain
+    standing = tuple(dict.fromkeys(one.place for one in record.anchors if one.head))
+    if problem == "journal_missing" and standing:
+        places = plain(", ".join(standing[:_MOST_NAMED]), 1_000)
+        return catalogue.say("journal.missing", run=record.run, path=str(record.path), places=places)
     if problem:
         fields = {"path": str(record.path), "line": str(chain.line or chain.entries), "error": "-"}
         return refusal(problem, fields, catalogue)
@@ -175,7 +172,7 @@ def _facts(record: Record) -> JsonObject:
 def _verify_all(folders: Folders, settings: Settings, database: str, catalogue: Catalogue, *, as_json: bool) -> int:
     """Every run, or those of one database; the person's stores are asked for a single run only."""
     records: list[Record] = []
-    for name in sorted(_names(folders)):
+    for name in sorted(named_anywhere(settings, folders)):
         record = _read(folders.state / "runs" / f"{name}.jsonl")
         # Whose journal is gone may be anybody's.
         if not database or not record.entries or database in _databases(record):

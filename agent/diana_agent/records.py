@@ -40,7 +40,7 @@ def records(call: Call, verb: str, action: str, words: JournalWords, *, as_json:
         return journal(call, action, words, as_json=as_json)
     settings = settings_of(call)
     catalogue = Catalogue(settings.document_language)
-    entries = list(read(path_of(call.folders, words.run)))
+    entries = list(read(path_of(call.folders, settings, words.run)))
     print_line(json.dumps(document(entries, catalogue), ensure_ascii=False) if as_json else render(entries, catalogue))
     return exits.DONE
 
