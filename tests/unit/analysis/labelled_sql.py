@@ -197,6 +197,7 @@ BODIES: tuple[Case, ...] = (
     sql("a definer with a path",
         "CREATE FUNCTION f() RETURNS int LANGUAGE sql SECURITY DEFINER SET search_path = public AS $$ SELECT 1 $$",
         False, never=("SE010",)),
-    sql("a rule", "CREATE RULE r AS ON DELETE TO users DO INSTEAD DELETE FROM orders", False, ("AC003", "r")),
+    sql("a rule", "CREATE RULE r AS ON DELETE TO users DO INSTEAD DELETE FROM orders", False, ("AC003", "r"),
+        wrong=True),
     sql("a query that returns what a drop says", "SELECT 'DROP TABLE ' || tablename FROM pg_tables", False),
 )  # fmt: skip

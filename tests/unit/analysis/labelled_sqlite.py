@@ -65,7 +65,7 @@ CASES: tuple[Case, ...] = (
     sql("a trigger is one statement",
         "CREATE TRIGGER t AFTER INSERT ON a WHEN CASE WHEN new.x THEN 1 ELSE 0 END BEGIN DELETE FROM b; "
         "SELECT CASE WHEN 1 THEN 2 END; END;"
-        "SELECT 1;", False, ("AC003", "t")),
+        "SELECT 1;", False, ("AC003", "t"), wrong=True),
     sql("a trigger, then a drop", "CREATE TRIGGER begin AFTER INSERT ON a BEGIN SELECT 1; END; DROP TABLE users;", True,
         ("DL003", "users")),
     sql("a trigger that never ends",
@@ -113,7 +113,8 @@ CASES: tuple[Case, ...] = (
     sql("columns swapped by a rebuild, the longer into the shorter", rebuilt(WHOLE, ALL, "id, note, age, email"), True,
         ("DL011", "users.note"), earlier=(OLD,)),
     sql("a trigger that is made and set off",
-        "CREATE TRIGGER t AFTER INSERT ON a BEGIN DELETE FROM b; END; INSERT INTO a VALUES (1)", True, wrong=True),
+        "CREATE TRIGGER t AFTER INSERT ON a BEGIN DELETE FROM b; END; INSERT INTO a VALUES (1)", True,
+        ("DL008", "b")),
     sql("what was just put in is taken out", "INSERT INTO a VALUES (-1); DELETE FROM a WHERE id = -1",
         False, wrong=True),
     sql("a rebuild, then the loss",

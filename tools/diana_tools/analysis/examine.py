@@ -9,7 +9,6 @@ from diana_tools.analysis.ledger import Ledger
 from diana_tools.analysis.python.reader import WayBack
 from diana_tools.analysis.rebuilds import Rebuild, consequences, rebuilds
 from diana_tools.analysis.rule import Rule, Scene, Sighting, rules
-from diana_tools.analysis.sql.known import harmless
 from diana_tools.analysis.statement import Action, Gap, Reading, Statement
 from diana_tools.analysis.succession import apply
 
@@ -101,8 +100,7 @@ class Examination:
             yield statement
             if statement.action is Action.CREATE_ROUTINE:
                 apply(self.ledger, statement)
-            called = [name for name in statement.calls if not harmless(name)]
-            for name in dict.fromkeys((*called, *_called(statement))):
+            for name in dict.fromkeys((*statement.calls, *_called(statement))):
                 body = self.ledger.routine(name) if depth < _DEEPEST_CALL else None
                 if body is not None:
                     inner = tuple(replace(s, line=statement.line) for s in body.maybe().statements)

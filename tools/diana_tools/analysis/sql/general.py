@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import pairwise
 
 from diana_tools.analysis.sql.cursor import Cursor, Lost
 from diana_tools.analysis.sql.heads import read_head
-from diana_tools.analysis.sql.known import ESCAPES
-from diana_tools.analysis.sql.pieces import Piece
-from diana_tools.analysis.sql.tokens import Token
+from diana_tools.analysis.sql.pieces import Piece, pieces
+from diana_tools.analysis.sql.tokens import Token, lexis, scan
 from diana_tools.analysis.statement import UNKNOWN, Action, Gap, Reading, Statement, Where, plain
 
 _DEEPEST = 150
@@ -26,7 +26,7 @@ def read_piece(piece: Piece, dialect: str) -> Reading:
     base = Statement(Action.READ, line=piece.line, text=plain(piece.text))
     head = read_head(piece, base)
     if head is not None:
-        return head
+        return _with_body(piece, head, dialect) if any(s.kind == "trigger" for s in head.statements) else head
     if piece.word(0) not in _ROWS:
         return Reading((), (Gap(piece.line, "AC001.not_parsed", base.text),))
     if _plain_insert(piece):
@@ -43,8 +43,34 @@ def read_piece(piece: Piece, dialect: str) -> Reading:
 def _plain_insert(piece: Piece) -> bool:
     """INSERT … VALUES with nothing but values: seed data can be long, and sqlglot is slow on it."""
     words = {token.upper for token in piece.tokens}
-    called = {token.text.lower() for token in piece.tokens} & ESCAPES
-    return piece.word(0) == "INSERT" and "VALUES" in words and not (words & _BEYOND_VALUES or called or piece.open)
+    if piece.word(0) != "INSERT" or "VALUES" not in words or words & _BEYOND_VALUES or piece.open:
+        return False
+    first = next(index for index, token in enumerate(piece.tokens) if token.upper == "VALUES")
+    calls = pairwise(piece.tokens[first + 1 :])
+    return not any(after.text == "(" and before.kind in ("word", "name") for before, after in calls)
+
+
+def _with_body(piece: Piece, head: Reading, dialect: str) -> Reading:
+    """A trigger, and what it does when it is set off: later, or in this very migration."""
+    if not any(statement.action is Action.CREATE_ROUTINE for statement in head.statements):
+        return head
+    rules = lexis(dialect)
+    tokens = scan(piece.text, rules).tokens
+    begins = (i for i in range(3, len(tokens)) if tokens[i].upper == "BEGIN" and _opens(tokens[i - 1]))
+    begin = next(begins, 0)
+    if not begin or tokens[-1].upper != "END":
+        return head + Reading((), (Gap(piece.line, "AC003.body_not_parsed", plain(piece.text)),))
+    start = tokens[begin].start + len("BEGIN")
+    line = piece.line + piece.text.count("\n", 0, start) - 1
+    body = Reading()
+    for inner in pieces(piece.text[start : tokens[-1].start], rules):
+        body += read_piece(replace(inner, line=inner.line + line), dialect)
+    return Reading(tuple(replace(statement, body=body) for statement in head.statements), head.gaps) + body.maybe()
+
+
+def _opens(before: Token) -> bool:
+    """Whether a BEGIN behind this token begins a body: it may also be a name."""
+    return before.upper not in ("TRIGGER", "EXISTS", "OF", "ON") and before.text not in (".", ",")
 
 
 def _inserted(piece: Piece, base: Statement) -> Statement:

@@ -156,13 +156,9 @@ def projected(name: str, value: exp.Expr) -> Column:
 
 
 def _calls(tree: exp.Expr, base: Statement) -> Iterator[Statement]:
-    names = [node.name.lower() for node in tree.find_all(exp.Anonymous)]
-    for name in names:
+    for node in tree.find_all(exp.Anonymous):
+        name = node.name.lower()
         if name in ESCAPES:
             yield replace(base, action=Action.ESCAPE, name=name)
-    if isinstance(tree, exp.Select) and not tree.args.get("from_"):
-        direct = (item.unalias() for item in _expressions(tree))
-        for item in direct:
-            name = item.name.lower() if isinstance(item, exp.Anonymous) else ""
-            if name and name not in ESCAPES and not harmless(name):
-                yield replace(base, action=Action.CALL, name=name)
+        elif not harmless(name):
+            yield replace(base, action=Action.CALL, name=name)

@@ -21,6 +21,23 @@ timezone to_char to_date to_hex to_json to_jsonb to_number to_regclass to_regpro
 to_tsquery to_tsvector total total_changes transaction_timestamp translate trim trunc txid_current typeof unicode
 unnest upper uuid_generate_v1 uuid_generate_v4 version width_bucket hex glob like likely date time datetime changes
 addgeometrycolumn postgis_version
+any_value array_cat array_dims array_fill array_lower array_ndims array_position array_positions array_prepend
+array_remove array_replace array_sample array_shuffle array_upper ascii bit_count bit_length bit_xor cardinality
+cbrt char chr convert_from convert_to corr cos cot crc32 crypt cume_dist current_date current_role current_time
+daterange date_add date_subtract degrees digest div enum_first enum_last enum_range erf exp factorial family gcd
+gen_salt get_bit get_byte grouping highlight hmac host hostmask hstore inet_merge int4range int8range isempty
+json jsonb justify_days justify_hours justify_interval lcm levenshtein likelihood likely ln localtime localtimestamp
+log log10 log2 lower_inc lower_inf macaddr8_set7bit make_time make_timestamptz masklen metaphone mode mod multirange
+netmask network normalize nth_value numrange parse_ident percent_rank phraseto_tsquery pi plainto_tsquery pow
+pg_client_encoding pg_collation_for pg_conf_load_time pg_encoding_to_char pg_sequence_last_value querytree
+radians randomblob random_normal range_agg range_intersect_agg range_merge reverse rowid scale set_bit set_byte
+set_masklen setweight similarity sin snippet soundex sqlite_source_id sqlite_compileoption_used stddev stddev_pop
+stddev_samp strip subpath substr suppress_redundant_updates_trigger svals tan timediff to_ascii to_bin to_oct trim_array
+trim_scale ts_debug ts_delete ts_headline ts_rank ts_rank_cd tsquery_phrase tsrange tstzrange tsvector_update_trigger
+tsvector_update_trigger_column unaccent unhex unicode_assigned unistr unixepoch unlikely upper_inc upper_inf uuid_nil
+uuid_generate_v3 uuid_generate_v5 uuid_extract_timestamp uuid_extract_version uuidv4 uuidv7 var_pop var_samp variance
+websearch_to_tsquery word_similarity xpath zeroblob bm25 acos asin atan atan2 total ceil trunc sinh cosh tanh
+group_concat row acosh asinh atanh octet_length concat string_agg sum
 """
 KNOWN = frozenset(_NAMES.split())
 _FAMILIES = ("json_", "jsonb_", "regexp_", "pg_get_", "pg_stat_", "has_", "percentile_", "st_")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from diana_tools.analysis.sql.spoken import spoken
 from diana_tools.analysis.sql.tokens import Token, lexis, scan
 from diana_tools.analysis.sql.tree import NotParsed
 from diana_tools.analysis.statement import UNKNOWN, Collected, Gap, Reading, plain
@@ -123,12 +124,12 @@ class _Block:
             part.drop(5)
         elif word == "DECLARE":
             self.declaring = True
-            part.drop(len(part.tokens))
+            self._aside(part, len(part.tokens))
         elif word == "BEGIN":
             self.declaring = False
             part.drop(1)
         elif self.declaring:
-            part.drop(len(part.tokens))
+            self._aside(part, len(part.tokens))
         elif word in ("ELSE", "LOOP", "EXCEPTION"):
             self._enter(word)
             part.drop(1)
@@ -155,8 +156,8 @@ class _Block:
             self._gap("AC003.body_not_parsed", part.text(), self._line(part))
             part.drop(len(part.tokens))
             return False
+        self._aside(part, place + 1)
         self.branches += 1
-        part.drop(place + 1)
         return True
 
     def _loop(self, part: _Part) -> bool:
@@ -170,9 +171,19 @@ class _Block:
             query = _Part(part.source, part.tokens[inside + 1 : place], part.tokens[place].start)
             if query.word in _SQL or query.word == "EXECUTE":
                 self._last(query)
+                part.drop(place)
+                place = 0
+        self._aside(part, place + 1)
         self.loops += 1
-        part.drop(place + 1)
         return True
+
+    def _aside(self, part: _Part, count: int) -> None:
+        """Take an expression off the front: it changes nothing itself, but what it calls may."""
+        called = tuple(spoken(part.tokens[:count]))
+        if called:
+            line, shown = self._line(part), plain(part.text(0, count))
+            self._add(Reading(tuple(replace(call, line=line, text=shown) for call in called)))
+        part.drop(count)
 
     def _last(self, part: _Part) -> None:
         word, line = part.word, self._line(part)
@@ -185,11 +196,11 @@ class _Block:
             self._execute(part, line)
         elif word == "PERFORM":
             self._sql("SELECT " + part.text(1), line)
-        elif word in _DONE:
-            return
         elif word in _SQL:
             self._sql(_without_into(part), line)
-        elif not _assigns(part):
+        elif word in _DONE or _assigns(part):
+            self._aside(part, len(part.tokens))
+        else:
             self._gap("AC003.body_not_parsed", part.text(), line)
 
     def _leave(self, part: _Part) -> None:

@@ -20,15 +20,19 @@ AlterFdwStmt AlterForeignServerStmt AlterFunctionStmt AlterObjectDependsStmt Alt
 AlterOwnerStmt AlterPolicyStmt AlterPublicationStmt AlterRoleSetStmt AlterStatsStmt AlterSubscriptionStmt
 AlterSystemStmt AlterTSConfigurationStmt AlterTSDictionaryStmt AlterTableMoveAllStmt AlterTableSpaceOptionsStmt
 AlterTypeStmt AlterUserMappingStmt CheckPointStmt ClosePortalStmt ClusterStmt CommentStmt ConstraintsSetStmt
-CreateAmStmt CreateCastStmt CreateConversionStmt CreateEventTrigStmt CreateExtensionStmt CreateFdwStmt
-CreateForeignServerStmt CreateOpClassStmt CreateOpFamilyStmt CreatePLangStmt CreatePolicyStmt
-CreatePublicationStmt CreateStatsStmt CreateSubscriptionStmt CreateTableSpaceStmt CreateTransformStmt
-CreateUserMappingStmt CreatedbStmt DeallocateStmt DefineStmt DiscardStmt DropRoleStmt DropSubscriptionStmt
-DropTableSpaceStmt DropUserMappingStmt ExecuteStmt FetchStmt ImportForeignSchemaStmt ListenStmt LockStmt
+CreateExtensionStmt CreateFdwStmt
+CreateForeignServerStmt CreateOpFamilyStmt CreatePolicyStmt
+CreatePublicationStmt CreateStatsStmt CreateSubscriptionStmt CreateTableSpaceStmt
+CreateUserMappingStmt CreatedbStmt DeallocateStmt DiscardStmt DropRoleStmt DropSubscriptionStmt
+DropTableSpaceStmt DropUserMappingStmt FetchStmt ImportForeignSchemaStmt ListenStmt LockStmt
 NotifyStmt ReassignOwnedStmt RefreshMatViewStmt ReindexStmt SecLabelStmt UnlistenStmt VacuumStmt
 VariableShowStmt GrantRoleStmt
 """
 _HARMLESS = frozenset(_HARMLESS_WORDS.split())
+# A body is read by itself, and CALL says what it calls.
+_OWN_CALLS = frozenset({"DoStmt", "CreateFunctionStmt", "CallStmt"})
+# Objects that compute nothing; what DEFINE makes besides them calls routines under another name.
+_DEFINED = frozenset({"OBJECT_COLLATION", "OBJECT_TSCONFIGURATION", "OBJECT_TSDICTIONARY"})
 _Reader = Callable[[Node, Statement], Iterator[Statement]]
 
 
@@ -40,6 +44,7 @@ def read_postgresql(text: str, line: int = 1) -> Reading:
     """
     found = Collected()
     seen, line_ends = 0, 0
+    prepared: set[str] = set()
     for parsed in parse(text):
         written = text[parsed.start : parsed.end]
         begin = parsed.start + first_token(written)
@@ -47,20 +52,32 @@ def read_postgresql(text: str, line: int = 1) -> Reading:
         seen = begin
         shown = plain(text[begin : parsed.end])
         base = Statement(Action.READ, line=line + line_ends, text=shown, calls=_calls(parsed.node))
-        found.add(interpret(parsed.node, base))
+        name = parsed.node.text("name")
+        read = parsed.node.kind == "ExecuteStmt" and name in prepared
+        found.add(Reading((base,)) if read else interpret(parsed.node, base))
+        if parsed.node.kind == "PrepareStmt":
+            prepared.add(name)
     return found.reading()
 
 
 def interpret(node: Node, base: Statement) -> Reading:
-    """What one statement does; a kind that nobody knows is a gap."""
+    """What one statement does, and what it calls; a kind that nobody knows is a gap.
+
+    A call counts wherever it stands: a default, an index or a view runs it sooner or later.
+    """
+    calls = (inner for inner in node.walk() if inner.kind == "FuncCall") if node.kind not in _OWN_CALLS else ()
+    return _act(node, base) + Reading(tuple(statement for call in calls for statement in _effect(call, base)))
+
+
+def _act(node: Node, base: Statement) -> Reading:
     if node.kind in ("DoStmt", "CreateFunctionStmt"):
         return read_routine(node, base, read_postgresql)
     reader = _READERS.get(node.kind)
     if reader is not None:
         return Reading(tuple(reader(node, base)))
     if changes_rows(node):
-        return Reading(tuple(changes(node, base)) + tuple(_escapes(base)))
-    if node.kind in _HARMLESS:
+        return Reading(tuple(changes(node, base)))
+    if node.kind in _HARMLESS or (node.kind == "DefineStmt" and node.text("kind") in _DEFINED):
         return Reading((base,))
     return Reading((), (Gap(base.line, "AC001.statement_unknown", base.text),))
 
@@ -71,12 +88,6 @@ def _calls(node: Node) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for pair in names for name in pair))
 
 
-def _escapes(base: Statement) -> Iterator[Statement]:
-    for name in base.calls:
-        if name in ESCAPES:
-            yield replace(base, action=Action.ESCAPE, name=name)
-
-
 def _select(node: Node, base: Statement) -> Iterator[Statement]:
     into = node.node("intoClause")
     if into is not None:
@@ -84,19 +95,7 @@ def _select(node: Node, base: Statement) -> Iterator[Statement]:
         made = replace(base, action=Action.CREATE_TABLE, table=relation(place))
         yield copied(made, node, (), whole=True)
     yield from changes(node, base)
-    yield from _escapes(base)
-    for call in _run_for_effect(node):
-        yield from _effect(call, base)
     yield base
-
-
-def _run_for_effect(node: Node) -> Iterator[Node]:
-    """Functions that a SELECT calls for what it returns, and those that it reads from like a table."""
-    for target in node.nodes("targetList"):
-        yield from (inner for inner in target.walk() if inner.kind == "FuncCall")
-    for source in node.nodes("fromClause"):
-        if source.kind == "RangeFunction":
-            yield from (inner for inner in source.walk() if inner.kind == "FuncCall")
 
 
 def _effect(call: Node, base: Statement) -> Iterator[Statement]:
@@ -108,7 +107,9 @@ def _effect(call: Node, base: Statement) -> Iterator[Statement]:
     elif name == "set_config":
         if _string(first) == "search_path":
             yield replace(base, action=Action.SET_PATH)
-    elif name not in ESCAPES and not _computes(names):
+    elif name in ESCAPES:
+        yield replace(base, action=Action.ESCAPE, name=name)
+    elif not _computes(names):
         yield replace(base, action=Action.CALL, name=name)
 
 
@@ -234,6 +235,15 @@ def _created(kind: str, name: Callable[[Node], str]) -> _Reader:
 def _rule(node: Node, base: Statement) -> Iterator[Statement]:
     name = node.text("rulename") or node.text("trigname")
     yield replace(base, action=Action.CREATE_ROUTINE, kind="rule", name=name, table=relation(node.node("relation")))
+    yield from (replace(statement, conditional=True) for statement in changes(node, base))
+
+
+def _trigger(node: Node, base: Statement) -> Iterator[Statement]:
+    """A trigger runs its function at some later row, or in this very migration."""
+    yield replace(base, action=Action.CREATE_OTHER, kind="trigger", name=node.text("trigname"))
+    names = node.names("funcname")
+    if not _computes(names):
+        yield replace(base, action=Action.CALL, name=(names or ("?",))[-1])
 
 
 def _grant(node: Node, base: Statement) -> Iterator[Statement]:
@@ -269,7 +279,8 @@ _READERS: dict[str, _Reader] = {
     "CompositeTypeStmt": _created("type", lambda node: relation(node.node("typevar"))),
     "CreateDomainStmt": _created("domain", lambda node: ".".join(node.names("domainname"))),
     "CreateRangeStmt": _created("type", lambda node: ".".join(node.names("typeName"))),
-    "CreateTrigStmt": _created("trigger", lambda node: node.text("trigname")),
+    "CreateTrigStmt": _trigger,
+    "CreateEventTrigStmt": _trigger,
     "RuleStmt": _rule,
     "VariableSetStmt": _set,
     "TransactionStmt": _transaction,
