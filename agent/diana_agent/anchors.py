@@ -23,6 +23,7 @@ from diana_config.settings import Settings
 from diana_tools.databases import manifest
 from diana_tools.errors import DianaError
 from diana_tools.measured import Backup
+from diana_tools.stores.base import Store
 
 Source = Literal["log", "manifest", "store", "heads", "index", "given"]
 Verdict = Literal["agrees", "disagrees", "unreadable"]
@@ -31,6 +32,8 @@ _IN_LOG = re.compile(r"diana journal verify (\S+) --anchor ([0-9a-f]{64})")
 _HEAD = re.compile(r"[0-9a-f]{64}")
 _RUN = re.compile(r"\d{8}T\d{6}-[0-9a-f]{6}")
 """The form of a run's id: any other word in a log or a manifest names no run, and no file."""
+_MADE = re.compile(r"-(\d{8}T\d{6})Z-")
+_MOST_COPIES = 50
 _MOST_LOGS = 500
 _LARGEST_LOG = 8 << 20
 
@@ -92,6 +95,39 @@ def named_anywhere(settings: Settings, folders: Folders) -> frozenset[str]:
         with suppress(OSError, DianaError):
             names |= {batch for batch in (manifest.read(path).batch,) if _RUN.fullmatch(batch)}
     return frozenset(names)
+
+
+def copied_since(settings: Settings, begin: str) -> tuple[tuple[str, Anchor], ...]:
+    """Runs that manifests in the person's stores name, each with its anchor, of backups made since `begin`.
+
+    `begin` is a run's id or how one begins. A store that cannot be asked is an anchor of no run.
+    """
+    from diana_agent.stores import opened
+
+    found: list[tuple[str, Anchor]] = []
+    for setting in settings.stores:
+        try:
+            store = opened(setting)
+            later = [name for name in store.manifests() if _made(name) >= begin[:15]]
+            found += _copies(store, sorted(later, key=_made)[:_MOST_COPIES])
+        except DianaError as error:
+            found.append(("", Anchor("store", setting.name, problem=error.code)))
+    return tuple(found)
+
+
+def _made(name: str) -> str:
+    """When a backup was made, by its manifest's name, in the form that a run's id begins with; empty when unknown."""
+    stamps = _MADE.findall(name)
+    return stamps[-1] if stamps else ""
+
+
+def _copies(store: Store, names: Iterable[str]) -> Iterator[tuple[str, Anchor]]:
+    for name in names:
+        there = None
+        with suppress(DianaError):
+            there = manifest.load(store.read(name) or b"", Path(name))
+        if there is not None and _RUN.fullmatch(there.batch) and there.journal:
+            yield there.batch, Anchor("store", f"{store.name}/{name}", there.journal)
 
 
 def given(heads: Iterable[str]) -> tuple[Anchor, ...]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeAlias
 
 from diana_agent import exits
-from diana_agent.anchors import Anchor, gather, given, hashes, named_anywhere, named_here
+from diana_agent.anchors import Anchor, copied_since, gather, given, hashes, named_anywhere, named_here
 from diana_agent.call import Call
 from diana_agent.events import Connected
 from diana_agent.headless import print_line
@@ -27,6 +28,9 @@ from diana_tools.redaction import plain
 
 _LONGEST_LINE = 500
 _MOST_NAMED = 5
+
+Copies: TypeAlias = tuple[tuple[str, Anchor], ...]
+"""Runs that copies in stores name, each with that anchor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,27 +82,46 @@ def journal(call: Call, action: str, words: JournalWords, *, as_json: bool) -> i
     catalogue = Catalogue(settings.language)
     if action == "verify" and words.every:
         return _verify_all(call.folders, settings, words.run, catalogue, as_json=as_json)
-    record = _read(path_of(call.folders, settings, words.run, newest_anywhere=action == "verify"))
+    known, copies = known_to(settings, call.folders, words.run), Copies()
+    if action == "verify":
+        known, copies = _missed(settings, call.folders, words.run)
+    record = _read(path_of(call.folders, words.run, known))
     if action == "show" and not as_json:
         return _show(record, words, catalogue)
     found = gather(record.run, record.entries, settings, call.folders)
-    record = replace(record, anchors=(*given(words.anchors), *found))
+    copied = (anchor for run, anchor in copies if run in ("", record.run))
+    record = replace(record, anchors=tuple(dict.fromkeys((*given(words.anchors), *found, *copied))))
     if action == "verify":
         return _verify(record, catalogue, as_json=as_json)
     return _export(record, words, as_lines=action == "export" and not as_json)
 
 
-def path_of(folders: Folders, settings: Settings, run: str, *, newest_anywhere: bool = False) -> Path:
+def known_to(settings: Settings, folders: Folders, run: str) -> frozenset[str]:
+    """The runs that a word may mean; without one, those of this machine alone."""
+    return named_anywhere(settings, folders) if run else named_here(folders)
+
+
+def _missed(settings: Settings, folders: Folders, run: str) -> tuple[frozenset[str], Copies]:
+    """Every run that anything names, for none may be missed: also those that nothing but a copy in a store does.
+
+    The stores are asked for what is later than all that is known here, or for a run that is not.
+    """
+    known = named_anywhere(settings, folders)
+    if run and any(name.startswith(run) for name in known):
+        return known, ()
+    copies = copied_since(settings, run or max(known, default=""))
+    return known | {name for name, _ in copies if name}, copies
+
+
+def path_of(folders: Folders, run: str, known: Collection[str]) -> Path:
     """The journal of a run by its id or the beginning of it, or the newest one; a name is taken, never a path.
 
-    A run whose journal is gone is still known by whatever names it. Without a name it is the newest run of this
-    machine, or with `newest_anywhere` the newest that anything names: else nobody would miss the last one.
+    It need not be there: the `known` runs are those that anything names.
 
     Raises:
         SettingsError: `no_such_run`, `run_ambiguous`.
     """
     folder = folders.state / "runs"
-    known = named_anywhere(settings, folders) if run or newest_anywhere else named_here(folders)
     if not run:
         newest = max(known, default=None)
         if newest is None:

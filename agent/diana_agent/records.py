@@ -10,7 +10,7 @@ from diana_agent import exits
 from diana_agent.call import Call
 from diana_agent.headless import print_line, tell
 from diana_agent.journal import read
-from diana_agent.journals import JournalWords, journal, path_of
+from diana_agent.journals import JournalWords, journal, known_to, path_of
 from diana_agent.models.base import JsonObject, JsonValue
 from diana_agent.models.claude import DEFAULT_MODEL
 from diana_agent.models.last_request import LastRequest, Sent
@@ -40,7 +40,8 @@ def records(call: Call, verb: str, action: str, words: JournalWords, *, as_json:
         return journal(call, action, words, as_json=as_json)
     settings = settings_of(call)
     catalogue = Catalogue(settings.document_language)
-    entries = list(read(path_of(call.folders, settings, words.run)))
+    known = known_to(settings, call.folders, words.run)
+    entries = list(read(path_of(call.folders, words.run, known)))
     print_line(json.dumps(document(entries, catalogue), ensure_ascii=False) if as_json else render(entries, catalogue))
     return exits.DONE
 

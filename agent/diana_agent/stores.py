@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from diana_agent.run import Run
-from diana_config.settings import Settings
+from diana_config.settings import Settings, StoreSetting
 from diana_tools import registry
 from diana_tools.domain import Address
 from diana_tools.errors import SettingsError
@@ -26,12 +26,17 @@ def stores_for(settings: Settings, address: Address) -> tuple[Store, ...]:
         SettingsError: as `usable_stores`.
     """
     places = {"", address.database, address.name, address.place, f"{address.host}/{address.name}"}
-    opened: list[Store] = []
-    for setting in settings.stores:
-        if setting.only in places:
-            opener = registry.stores().get(setting.kind)
-            if opener is None:
-                known = ", ".join(sorted(registry.stores()))
-                raise SettingsError("store_kind_unknown", {"store": setting.name, "kind": setting.kind, "known": known})
-            opened.append(opener(setting.name, setting.location, setting.remote, dict(setting.options)))
-    return tuple(opened)
+    return tuple(opened(setting) for setting in settings.stores if setting.only in places)
+
+
+def opened(setting: StoreSetting) -> Store:
+    """One store of the settings, whatever database it is reserved for.
+
+    Raises:
+        SettingsError: as `usable_stores`.
+    """
+    opener = registry.stores().get(setting.kind)
+    if opener is None:
+        known = ", ".join(sorted(registry.stores()))
+        raise SettingsError("store_kind_unknown", {"store": setting.name, "kind": setting.kind, "known": known})
+    return opener(setting.name, setting.location, setting.remote, dict(setting.options))

@@ -48,6 +48,37 @@ def test_the_newest_run_is_missed_whatever_alone_still_names_it(kept: Kept, sour
     assert f"{run}: The journal of the run" in kept.call("journal", "verify", "--all")[1]
 
 
+def test_a_copy_in_a_store_alone_misses_a_run_of_which_nothing_is_left_here(kept: Kept) -> None:
+    run, path = kept.run, kept.path
+    before = older(kept)
+    path.unlink()
+    kept.only("store")
+    [gone] = kept.places("manifest")
+    gone.unlink()
+    [copy] = kept.places("store")
+    for words in ((), (run,), (run[:13],)):
+        code, found = kept.verify(*words)
+        assert (code, found["run"], found["problem"]) == (9, run, "journal_missing"), words
+        assert [one["place"].text for one in found["anchors"]] == [f"vault/{copy.name}"]
+    assert f"stands in vault/{copy.name}" in kept.call("journal", "verify")[1]
+    assert kept.verify(before)[0] == 0
+    assert kept.verify("2019")[1]["reason"] == "no_such_run"
+    copy.write_text(copy.read_text().replace(run, "zz/../x"))
+    assert kept.verify()[1]["run"] == before, "what names no run is passed over"
+    copy.write_text("{}")
+    assert kept.verify()[1]["run"] == before
+
+
+def test_a_store_that_cannot_be_asked_is_said_to_be_unread(kept: Kept) -> None:
+    run = kept.run
+    shutil.rmtree(kept.folder / "vault")
+    code, found = kept.verify()
+    assert (code, found["run"]) == (0, run)
+    assert ("vault", "store_unreachable") in {
+        (one["place"].text, one["problem"].text) for one in found["anchors"] if one["source"] == "store"
+    }  # fmt: skip
+
+
 def test_no_older_run_is_shown_or_reported_for_the_newest_of_this_machine(kept: Kept) -> None:
     run = kept.run
     kept.path.unlink()

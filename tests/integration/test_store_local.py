@@ -66,6 +66,18 @@ def test_a_copy_is_verified_by_reading_it_back(folder: Path, backup: Backup) -> 
     assert manifest.read(folder / f"{backup.id}.json").state == backup.state
 
 
+def test_its_manifests_are_listed_and_nothing_else(folder: Path, backup: Backup) -> None:
+    store = open_store("disk", str(folder), True, {})
+    assert store.manifests() == ()
+    put(folder, backup)
+    for other in ("backup-a-20200101T000000Z-aaaa.json", "mark.json", "backup-.txt", "backup-a b.json"):
+        (folder / other).write_text("{}")
+    assert store.manifests() == ("backup-a-20200101T000000Z-aaaa.json", f"{backup.id}.json")
+    with pytest.raises(BackupError) as caught:
+        open_store("disk", str(folder / "gone"), True, {}).manifests()
+    assert caught.value.code == "store_unreachable"
+
+
 async def test_putting_again_verifies_again_and_brings_the_proof_along(
     folder: Path, backup: Backup, shop: Ground
 ) -> None:

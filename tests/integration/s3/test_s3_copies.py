@@ -24,6 +24,7 @@ def test_a_copy_and_its_manifest_are_two_objects_that_were_read_back(
     there = store(bucket, server.url)
     there.check()
     assert objects(bucket) == []
+    assert there.manifests() == ()
     copy = there.put(backup, seen.append)
     assert objects(bucket) == [f"team/shop/{backup.id}.json", f"team/shop/{backup.id}.sqlite.zst"]
     assert (bucket / f"team/shop/{backup.id}.sqlite.zst").read_bytes() == Path(backup.path).read_bytes()
@@ -31,6 +32,8 @@ def test_a_copy_and_its_manifest_are_two_objects_that_were_read_back(
     assert (copy.store, copy.remote, copy.verified) == ("cloud", True, True)
     assert set(copy.checks) >= {"size", "sha256", "manifest", "public_not_checked", "plain_http", "encryption_not_told"}
     assert seen[-1] == backup.size
+    there.keep_once("backup-mark", b"x")
+    assert there.manifests() == (f"{backup.id}.json",)
 
 
 async def test_what_comes_back_is_the_backup(

@@ -43,6 +43,11 @@ def manifest_path(folder: Path, backup_id: str) -> Path:
     return folder / f"{backup_id}.json"
 
 
+def is_name(name: str) -> bool:
+    """Whether a file of that name can be a manifest."""
+    return name.endswith(".json") and _ID.fullmatch(name.removesuffix(".json")) is not None
+
+
 def dump(backup: Backup) -> bytes:
     """The manifest's text, UTF-8; it holds no folder of this machine but the database's own address."""
     bare = replace(backup, path=Path(backup.path).name, manifest=Path(backup.manifest).name)

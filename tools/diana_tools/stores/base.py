@@ -62,6 +62,14 @@ class Store(Protocol):
         """
         ...
 
+    def manifests(self) -> tuple[str, ...]:
+        """The names of the manifests that lie there, sorted.
+
+        Raises:
+            BackupError: as for `check`; nobody can then tell what stands there.
+        """
+        ...
+
     def keep_once(self, name: str, text: bytes) -> bytes:
         """Put a small file there if there is none of that name, durably; returns what stands there afterwards.
 

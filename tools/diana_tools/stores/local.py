@@ -100,6 +100,15 @@ class LocalStore:
         except OSError as error:
             raise self._refused(error, name) from None
 
+    def manifests(self) -> tuple[str, ...]:
+        """See `stores.base.Store.manifests`."""
+        self._there()
+        try:
+            names = [path.name for path in self.folder.iterdir()]
+        except OSError as error:
+            raise self._refused(error, "") from None
+        return tuple(sorted(name for name in names if manifest.is_name(name)))
+
     def keep_once(self, name: str, text: bytes) -> bytes:
         """See `stores.base.Store.keep_once`: the file system lets one of many make the file."""
         self._there()

@@ -145,6 +145,14 @@ class S3Store:
         with self._client() as client, self._told(key):
             return there(client, self.bucket, key)
 
+    def manifests(self) -> tuple[str, ...]:
+        """See `stores.base.Store.manifests`."""
+        begin = self._key("")
+        with self._client() as client, self._told(""):
+            pages = client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=f"{begin}backup-")
+            names = [one.get("Key", "").removeprefix(begin) for page in pages for one in page.get("Contents", [])]
+        return tuple(sorted(name for name in names if manifest.is_name(name)))
+
     def keep_once(self, name: str, text: bytes) -> bytes:
         """See `stores.base.Store.keep_once`."""
         key = self._key(name)
