@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import socket
@@ -12,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from diana_config.folders import private
+from diana_tools.domain import Identity
 from diana_tools.errors import LockHeld
 from diana_tools.workbench import Workbench
 
@@ -26,7 +28,7 @@ def run_lock(state: Path, bench: Workbench) -> Generator[None]:
         LockHeld: `database_held`, or `change_still_runs` where only the change is left, with who holds it and since
             when; nothing was done.
     """
-    path = private(state / "locks") / f"{bench.identity.digest}.lock"
+    path = private(state / "locks") / f"{_key(bench.identity)}.lock"
     with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -42,6 +44,13 @@ def run_lock(state: Path, bench: Workbench) -> Generator[None]:
         ):
             yield
         handle.truncate(0)
+
+
+def _key(identity: Identity) -> str:
+    """A SQLite file is one database under all its names: only device and inode count."""
+    if identity.engine != "sqlite":
+        return identity.digest
+    return hashlib.sha256(f"sqlite {identity.database}".encode()).hexdigest()[:32]
 
 
 def _refusal(holder: dict[str, str]) -> LockHeld:

@@ -69,7 +69,8 @@ FAMILIES: dict[str, set[str]] = {
     "setting.{}": {key.name for key in KEYS},
     "tool.{}": set(TOOLS),
     "embedded.before.{}": set(workflow.STEPS),
-    "because.{}": {tier.value for tier in Tier} | {"identity", "place", "project_place", "last", "relative", "own"},
+    "because.{}": {tier.value for tier in Tier}
+    | {"identity", "place", "project_place", "last", "relative", "same_file", "same_run", "own"},
     "{}.title": _handed("Ask", 0),
 }
 

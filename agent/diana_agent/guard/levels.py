@@ -26,6 +26,9 @@ class Claims:
     `identity` is the pinned identity's digest; `database` is the name, for SQLite the absolute path; `port` None is
     the engine's usual one. `last` is what this identity was last run as, `relative` the most careful level of a
     database with the same origin (`kinship`). `started` says that Diana started this very server herself.
+
+    Of a SQLite file: `links` is how many names it has, `same_file` holds the environments that name it by another
+    path, and `same_run` the most careful level it was run as under any path that still leads to it.
     """
 
     settings: Settings
@@ -37,6 +40,9 @@ class Claims:
     relative: Known | None = None
     started: bool = False
     port: int | None = None
+    links: int = 1
+    same_file: tuple[EnvironmentSetting, ...] = ()
+    same_run: Known | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +104,11 @@ def _claims(claims: Claims) -> Iterator[_Claim]:
         yield _Claim("last", claims.last.name, Level(claims.last.level), names=True)
     if claims.relative is not None and _higher(claims.relative, claims.last) and not _told_apart(claims):
         yield _Claim("relative", claims.relative.name, Level(claims.relative.level))
+    yield from _same_files(claims)
     yield from (claim for claim in words if claim.who != Tier.FLAG.value)
     yield from _of_project(claims)
-    if claims.engine == "sqlite" or claims.started:
+    # A file with a second name may be anybody's.
+    if claims.started or (claims.engine == "sqlite" and claims.links == 1):
         yield _Claim("own", Level.DEV.value, Level.DEV, names=True)
 
 
@@ -131,6 +139,15 @@ def _mapped(claims: Claims) -> Iterator[_Claim]:
             yield _Claim("place", one.name, Level(one.level), names=fit == "named")
 
 
+def _same_files(claims: Claims) -> Iterator[_Claim]:
+    """What was said of this very file under another path: it raises, and the person has not named this path."""
+    for one in claims.same_file:
+        if not _fits(one, claims):
+            yield _Claim("same_file", one.name, Level(one.level))
+    if claims.same_run is not None and _higher(claims.same_run, claims.last):
+        yield _Claim("same_run", claims.same_run.name, Level(claims.same_run.level))
+
+
 def _told_apart(claims: Claims) -> bool:
     """Whether the person named this database in a way that a tunnel cannot imitate: then it may be a clone."""
     if claims.last is not None and not _loopback(claims.host):
@@ -138,8 +155,8 @@ def _told_apart(claims: Claims) -> bool:
     return any(claim.names and (claim.who == "identity" or not _loopback(claims.host)) for claim in _mapped(claims))
 
 
-def _higher(relative: Known, last: Known | None) -> bool:
-    return last is None or Level(relative.level).rank > Level(last.level).rank
+def _higher(other: Known, last: Known | None) -> bool:
+    return last is None or Level(other.level).rank > Level(last.level).rank
 
 
 def _of_project(claims: Claims) -> Iterator[_Claim]:

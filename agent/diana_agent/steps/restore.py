@@ -16,6 +16,7 @@ from diana_agent.lock import run_lock
 from diana_agent.run import Outcome, Run
 from diana_agent.sentences import differences_said
 from diana_agent.steps.earlier import refuse_unfinished
+from diana_agent.steps.environment import file_of
 from diana_agent.steps.facts_for_person import restore_facts
 from diana_tools.backup import differences
 from diana_tools.databases import manifest
@@ -112,7 +113,8 @@ def _pinned_again(run: Run, where: Environment) -> None:
     with bench.doors.sessions.read(bench.url) as session:
         identity = bench.database.identity(session, bench.url)
     run.bench = replace(bench, identity=identity)
-    run.known.remember(identity.digest, where.name, where.level.value, kinship(identity))
+    path = file_of(bench.url)
+    run.known.remember(identity.digest, where.name, where.level.value, kinship(identity), path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -209,6 +209,40 @@ def test_a_clone_that_the_person_told_apart_has_a_level_of_its_own() -> None:
     assert level(replace(HERE, last=Known("qa", "staging"), relative=origin)) == "staging"
 
 
+FILE = replace(HERE, engine="sqlite", host="", database="/srv/other.db")
+
+
+@pytest.mark.parametrize("links", [0, 2, 9])
+def test_a_file_with_several_names_is_named_by_the_person(links: int) -> None:
+    linked = replace(FILE, links=links)
+    assert settle(linked) is None
+    assert level(replace(linked, last=Known("box", "dev"))) == "dev"
+    mine = EnvironmentSetting("box", "dev", databases=("/srv/other.db",))
+    assert level(replace(linked, settings=said(environments=(mine,)))) == "dev"
+    assert level(replace(linked, started=True)) == "dev"
+
+
+@pytest.mark.parametrize("value", LEVELS)
+def test_what_was_said_of_a_file_by_another_path_raises_it_and_never_names(value: str) -> None:
+    mine = EnvironmentSetting("eu", value, databases=("/srv/shop.db",))
+    for claims in (replace(FILE, same_file=(mine,)), replace(FILE, same_run=Known("eu", value))):
+        assert level(claims) == value
+        assert level(replace(claims, links=2)) == ("production" if value == "production" else "")
+        assert level(replace(claims, last=Known("box", "staging"))) == max(value, "staging", key=LEVELS.index)
+
+
+def test_a_file_by_another_path_gives_its_reason_once() -> None:
+    mine = EnvironmentSetting("eu", "staging", databases=("/srv/other.db",))
+    run = Known("eu", "staging")
+    found = settle(replace(FILE, settings=said(environments=(mine,)), same_file=(mine,), last=run, same_run=run))
+    assert found is not None
+    assert found.because == ("place eu staging", "last eu staging", "own dev dev")
+    elsewhere = EnvironmentSetting("eu", "staging", databases=("/srv/shop.db",))
+    found = settle(replace(FILE, same_file=(elsewhere,), same_run=Known("x", "production")))
+    assert found is not None
+    assert (found.name, found.because) == ("x", ("same_file eu staging", "same_run x production", "own dev dev"))
+
+
 def test_kinship_is_the_servers_own_word_without_its_address() -> None:
     here = Identity("postgresql", "7301", "16384", "db.example", "shop")
     tunnel = replace(here, host="127.0.0.1")
@@ -247,6 +281,8 @@ def test_every_reason_has_its_sentence() -> None:
         "project_place",
         "last",
         "relative",
+        "same_file",
+        "same_run",
         "own",
     ):
         message, fields = because_fields(f"{who} eu-prod production")

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from diana_config.known import Known, KnownDatabases
+from diana_config.known import Known, KnownDatabases, is_same_file
 from diana_config.trust import Trust
 from unit.config.settings_place import refused
 
@@ -90,6 +90,50 @@ def test_known_databases_keep_name_level_and_kin(tmp_path: Path) -> None:
     assert known.last("2") is None
     with pytest.raises(ValueError, match="prod"):
         known.remember("1", "x", "prod")
+
+
+def test_a_file_is_known_under_every_path_that_still_leads_to_it(tmp_path: Path) -> None:
+    known, file, link = KnownDatabases(tmp_path / "state"), tmp_path / "app.db", tmp_path / "hard.db"
+    file.write_text("")
+    assert known.same_file(str(file)) is None
+    known.remember("1", "eu", "production", path=str(file))
+    known.remember("2", "box", "dev", path=str(link))
+    link.hardlink_to(file)
+    for path in (file, link):
+        assert known.same_file(str(path)) == Known("eu", "production", "", (str(file),))
+    other = tmp_path / "other.db"
+    other.write_text("")
+    assert known.same_file(str(other)) is None
+    file.unlink()
+    assert known.same_file(str(link)) == Known("box", "dev", "", (str(link),))
+    link.unlink()
+    assert known.same_file(str(link)) is None
+
+
+def test_the_newest_paths_of_a_file_are_kept_once(tmp_path: Path) -> None:
+    known = KnownDatabases(tmp_path)
+    for number in (*range(10), 5):
+        known.remember("1", "eu", "staging", path=f"/srv/{number}.db")
+    known.remember("1", "eu", "staging")
+    found = known.last("1")
+    assert found is not None
+    assert found.paths == tuple(f"/srv/{number}.db" for number in (2, 3, 4, 6, 7, 8, 9, 5))
+
+
+@pytest.mark.parametrize("other", ["app.db", "/nowhere/app.db", "", "/a\0b"])
+def test_what_leads_nowhere_is_no_same_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: str) -> None:
+    (tmp_path / "app.db").write_text("")
+    monkeypatch.chdir(tmp_path)
+    assert not is_same_file(str(tmp_path / "app.db"), other)
+    assert is_same_file(str(tmp_path / "app.db"), str(tmp_path / "app.db"))
+
+
+@pytest.mark.parametrize("paths", [None, "x", [], [3, None]])
+def test_an_entry_without_paths_is_read_as_before(tmp_path: Path, paths: object) -> None:
+    entry = {"name": "eu", "level": "production", "kin": ""} | ({} if paths is None else {"paths": paths})
+    (tmp_path / "databases.json").write_text(json.dumps({"1": entry}))
+    (tmp_path / "databases.json").chmod(0o600)
+    assert KnownDatabases(tmp_path).last("1") == Known("eu", "production")
 
 
 def test_files_and_folders_are_private(tmp_path: Path, project: Path) -> None:
