@@ -16,6 +16,7 @@ from diana_tools.domain import Environment, Estimate, Finding, Level, Migration,
 from diana_tools.errors import ConnectionFailed, ToolError
 from diana_tools.files import digest_of_sources
 from diana_tools.measured import Rehearsal, Schema
+from diana_tools.own_modules import own_modules
 from diana_tools.third_party_adapter import ThirdPartyAdapter
 from diana_tools.workbench import Workbench, same_database
 
@@ -58,7 +59,8 @@ def make_plan(bench: Workbench, probe: Probe, environment: Environment, aim: Aim
         raise ToolError("history_inconsistent", {"problem": probe.history.problems[0]})
     chosen, target = _choose(probe, aim)
     texts, live = _texts(bench.project.root, chosen), _live(bench)
-    analysis = analyze(texts, _dialect(bench), _texts(bench.project.root, _earlier(probe, chosen)), live, aim.direction)
+    before, own = _texts(bench.project.root, _earlier(probe, chosen)), own_modules(bench.project, probe)
+    analysis = analyze(texts, _dialect(bench), before, live, aim.direction, own)
     findings = tuple(_gated(f, environment, gate) for f in _count(bench, analysis.findings))
     plan = Plan(
         tool=bench.adapter.tool, tool_version=probe.version, address=bench.url.address,
