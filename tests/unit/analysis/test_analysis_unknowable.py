@@ -142,6 +142,7 @@ def test_a_routine_called_by_way_of_sqlalchemy_is_unread(query: str) -> None:
     text = alembic(f"t = sa.table('t')\n{query}")
     assert "AC003.routine_unknown" in _whys(read(text))
     assert not read(text.replace("purge", "lower")).unread
+    assert not read(text.replace("purge", "cast")).unread
 
 
 def test_a_routine_that_reaches_out_by_way_of_sqlalchemy_is_found() -> None:

@@ -23,7 +23,7 @@ unnest upper uuid_generate_v1 uuid_generate_v4 version width_bucket hex glob lik
 addgeometrycolumn postgis_version
 any_value array_cat array_dims array_fill array_lower array_ndims array_position array_positions array_prepend
 array_remove array_replace array_sample array_shuffle array_upper ascii bit_count bit_length bit_xor cardinality
-cbrt char chr convert_from convert_to corr cos cot crc32 crypt cume_dist current_date current_role current_time
+cast cbrt char chr convert_from convert_to corr cos cot crc32 crypt cume_dist current_date current_role current_time
 daterange date_add date_subtract degrees digest div enum_first enum_last enum_range erf exp factorial family gcd
 gen_salt get_bit get_byte grouping highlight hmac host hostmask hstore inet_merge int4range int8range isempty
 json jsonb justify_days justify_hours justify_interval lcm levenshtein likelihood likely ln localtime localtimestamp
