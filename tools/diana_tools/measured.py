@@ -229,6 +229,8 @@ class Rehearsal:
     """Files of the project that the run opened: project-relative path and SHA-256."""
     target: str = "counts"
     """What of the target was as before: its `content`, only schema, history and row `counts`; or rows had `moved`."""
+    version_table: str = ""
+    """The migration tool's own table, whose rows come and go with the versions."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,10 @@ from pathlib import Path
 from diana_tools import probes, traffic
 from diana_tools.adapters.base import Probe, Shape
 from diana_tools.analyze import MigrationText, analyze
-from diana_tools.domain import Environment, Estimate, Finding, Level, Migration, Plan, Recovery
+from diana_tools.domain import Environment, Estimate, Finding, Level, Migration, Plan, Recovery, Unread
 from diana_tools.errors import ConnectionFailed, ToolError
 from diana_tools.files import digest_of_sources
+from diana_tools.losses import measured
 from diana_tools.measured import Rehearsal, Schema
 from diana_tools.own_modules import own_modules
 from diana_tools.third_party_adapter import ThirdPartyAdapter
@@ -97,33 +98,39 @@ def plan_hash(plan: Plan) -> str:
     return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def cleared(plan: Plan, rehearsal: Rehearsal, dialect: str, live: Schema | None) -> Plan:
-    """The plan with what nobody could read replaced by findings on the SQL a rehearsal captured (AC002).
+def cleared(plan: Plan, rehearsal: Rehearsal, dialect: str, live: Schema | None, gate: Gate) -> Plan:
+    """The plan with what a rehearsal showed: findings on all SQL that ran, and on what was measured to be less.
 
-    Only a rehearsal with rows clears, for without them a loop over rows ran no statement; one without rows adds what it
-    saw. A migration of which nothing was captured, and a captured statement that cannot be read, stay unread. The
-    estimate becomes the measured time. The hash is taken again.
+    What nobody could read (AC002) is replaced by them, but only by a rehearsal with rows, for without them a loop over
+    rows ran no statement. A migration of which nothing was captured, and a captured statement that cannot be read, stay
+    unread. The estimate becomes the measured time. The hash is taken again.
     """
-    captured = {statement.migration for statement in rehearsal.statements}
-    texts = [
-        MigrationText(m.id, m.path, _sql(rehearsal, m.id), "sql")
-        for m in plan.pending
-        if m.id in captured and any(u.migration == m.id for u in plan.unread)
-    ]
     if not rehearsal.passed or rehearsal.after is None:
         return _timed(plan, rehearsal)
-    ran = traffic.touched(rehearsal.before.schema, (one.sql for one in rehearsal.statements))
-    ran = (*ran, *traffic.moved(rehearsal))
-    if not texts:
-        return _timed(replace(plan, tables=_joined(plan.tables, ran)), rehearsal)
+    captured = {statement.migration for statement in rehearsal.statements}
+    texts = [MigrationText(m.id, m.path, _sql(rehearsal, m.id), "sql") for m in plan.pending if m.id in captured]
+    unread = {one.migration for one in plan.unread}
+    blind = [text for text in texts if text.id in unread]
     seen = analyze(texts, dialect, [], live, plan.direction)
     known = {(f.rule, f.object) for f in plan.findings}
-    fresh = tuple(replace(f, confidence="captured") for f in seen.findings if (f.rule, f.object) not in known)
-    done = {text.id for text in texts} if rehearsal.kind == "full" else set[str]()
+    fresh = [replace(f, confidence="captured") for f in seen.findings if (f.rule, f.object) not in known]
+    fresh += measured(rehearsal, (*plan.findings, *fresh), plan.pending)
+    done = {text.id for text in blind} if rehearsal.kind == "full" else set[str]()
     left = tuple(u for u in plan.unread if u.migration not in done) + seen.unread
-    tables = _joined(plan.tables, ran) if left else _joined(ran)
-    better = replace(plan, findings=plan.findings + fresh, unread=left, tables=tables, captured=_captured(texts))
+    better = replace(
+        plan, findings=plan.findings + tuple(_gated(f, plan.environment, gate) for f in fresh), unread=left,
+        tables=_ran(plan, rehearsal, left), captured=_captured(blind) if blind else plan.captured,
+    )  # fmt: skip
     return _timed(replace(better, recovery=_kept_back(better)), rehearsal)
+
+
+def _ran(plan: Plan, rehearsal: Rehearsal, unread: Sequence[Unread]) -> tuple[str, ...]:
+    """The tables whose rows the run can change, now that a rehearsal showed what runs; all while some is unread."""
+    schema = rehearsal.before.schema
+    ran = (*traffic.touched(schema, (one.sql for one in rehearsal.statements)), *traffic.moved(rehearsal))
+    if unread:
+        return _joined(plan.tables, ran, traffic.tables_of(schema))
+    return _joined(ran) if plan.unread else _joined(plan.tables, ran)
 
 
 def _sql(rehearsal: Rehearsal, migration: str) -> str:
@@ -258,7 +265,8 @@ def _kept_back(plan: Plan) -> Recovery:
         return plan.recovery
     earlier = {m.id for m in plan.pending[:-1]}
     lossy = {f.migration for f in plan.findings if f.data_loss} | {u.migration for u in plan.unread}
-    return _VALUES_LOST if earlier & lossy else _TAKEN_BACK
+    somewhere = bool(earlier) and "" in lossy
+    return _VALUES_LOST if somewhere or earlier & lossy else _TAKEN_BACK
 
 
 def _argv(bench: Workbench, probe: Probe, aim: Aim, target: tuple[str, ...]) -> tuple[str, ...]:

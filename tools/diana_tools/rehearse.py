@@ -109,6 +109,7 @@ async def rehearse(
         seconds=changed.output.seconds, statements=told.statements, before=before,
         after=after if passed else None, error=_error(bench, told, changed.output.exit_code), failed=told.failed,
         opened=told.opened, backup=backup.id, target=_seen(target_before, target_after),
+        version_table=version_table,
     )  # fmt: skip
 
 

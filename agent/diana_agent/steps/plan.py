@@ -78,7 +78,7 @@ async def fresh_plan(run: Run, aim: Aim) -> Plan:
 def with_rehearsal(run: Run, made: Plan, rehearsal: Rehearsal) -> Plan:
     """The plan after a rehearsal: unread statements read as they really ran, the time measured."""
     live = rehearsal.before.schema
-    after = cleared(made, rehearsal, run.need_bench().url.engine, live)
+    after = cleared(made, rehearsal, run.need_bench().url.engine, live, gate(run, made.environment))
     known = {(f.rule, f.object): f for f in made.findings}
     return replace(after, findings=tuple(_counted(f, known.get((f.rule, f.object))) for f in after.findings))
 

@@ -55,6 +55,7 @@ class Run:
         self.marker = ""
         self.failed = ""
         self.seen = False
+        self.open = None
 
     def run(self):
         """Guard every way to a database, then let the project's env.py run the steps.
@@ -77,7 +78,10 @@ class Run:
         words = ["upgrade" if self.chosen.direction == "up" else "downgrade", "heads"]
         _, config, _ = child.configuration(self.chosen, words)
         script = ScriptDirectory.from_config(config)
-        child.run_environment(config, script, lambda heads, context: self._steps(script, heads, context))
+        try:
+            child.run_environment(config, script, lambda heads, context: self._steps(script, heads, context))
+        finally:
+            self._close()
         if child.refusals:
             raise child.refusals[0]
         if not self.seen:
@@ -98,6 +102,7 @@ class Run:
         """Alembic's own steps, each timed and listened to, once the migration's very connection showed the marker."""
         self.seen = True
         self.marker = self._marker_of(context)
+        self.recorder.version_table = context.version_table
         if self.marker != self.chosen.marker:
             raise child.refuse("marker_not_seen", "")
         for step in child.steps(script, self.chosen.direction, self.chosen.targets, heads):
@@ -118,6 +123,7 @@ class Run:
     def _listened(self, step, real):
         @functools.wraps(real)
         def migrate(**options):
+            self._close()
             started = time.monotonic()
             self.failed = step.revision.revision
             self.recorder.start(step.revision.path)
@@ -126,16 +132,17 @@ class Run:
                     real(**options)
                 self.failed = ""
             finally:
-                self.tell(
-                    {
-                        "migration": step.revision.revision,
-                        "passed": not self.failed,
-                        "seconds": round(time.monotonic() - started, 6),
-                        "statements": self.recorder.finish(),
-                    }
-                )
+                seconds = round(time.monotonic() - started, 6)
+                self.recorder.rest()
+                self.open = {"migration": step.revision.revision, "passed": not self.failed, "seconds": seconds}
 
         return migrate
+
+    def _close(self):
+        """Tell of the last migration, once nothing more can run that belongs to it: env.py may go on after it."""
+        if self.open is not None:
+            self.tell({**self.open, "statements": self.recorder.finish()})
+            self.open = None
 
 
 if __name__ == "__main__":
