@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 
@@ -44,32 +46,98 @@ def sha256_of(path: Path) -> str:
 
 
 _SOURCES = frozenset(
-    (".py", ".sql", ".ini", ".cfg", ".toml", ".yaml", ".yml", ".json", ".csv", ".tsv", ".txt", ".mako", ".j2", ".xml")
-)
-_NOT_SOURCES = frozenset(("node_modules", "__pycache__"))
+    (
+        ".py", ".pyc", ".so", ".sql", ".ddl", ".dml", ".psql", ".pgsql", ".ini", ".cfg", ".toml", ".yaml", ".yml",
+        ".json", ".csv", ".tsv", ".txt", ".mako", ".j2", ".tmpl", ".in", ".xml", ".zip", ".whl", ".egg",
+    )
+)  # fmt: skip
+_NOT_SOURCES = frozenset(
+    (
+        "node_modules", "__pycache__", ".git", ".hg", ".svn", ".pytest_cache", ".ruff_cache", ".mypy_cache", ".tox",
+        ".nox", ".idea", ".vscode", ".cache",
+    )
+)  # fmt: skip
 
 
-def digest_of_sources(root: Path) -> str:
-    """SHA-256 over every file of a project that reads like code or its data, by relative path; links are not followed.
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where a plan's code may lie: the project's `root`, folders of migrations, and places outside to import from.
 
-    Hidden folders, virtual environments and caches are left out: what two checkouts do not share would tell them apart.
+    `besides` are real paths of files that are data of the run and not its code: the database itself.
+    """
+
+    root: Path
+    scripts: tuple[Path, ...] = ()
+    searched: tuple[Path, ...] = ()
+    besides: frozenset[str] = frozenset()
+
+
+def digest_of_sources(sources: Sources) -> str:
+    """SHA-256 over every file that reads like code or its data; below the folders of migrations, over every file.
+
+    Files are named from the root, links kept and their targets read; what cannot be read counts as such. Caches,
+    virtual environments and what a version control keeps for itself are left out: two checkouts do not share them.
     """
     whole = hashlib.sha256()
-    for folder, names, files in os.walk(root):
-        names[:] = sorted(one for one in names if _of_the_project(Path(folder, one)))
-        for name in sorted(files):
-            path = Path(folder, name)
-            if path.suffix.lower() in _SOURCES and not path.is_symlink():
-                with suppress(OSError):
-                    whole.update(f"{path.relative_to(root).as_posix()}\0{sha256_of(path)}\n".encode(errors="replace"))
+    for start in (sources.root, *sources.scripts, *sources.searched):
+        every = start in sources.scripts
+        whole.update(f"\0{name_in_plan(start, sources.root)}\n".encode(errors="replace"))
+        for path in _below(start, packages=start in sources.searched):
+            if (every or path.suffix.lower() in _SOURCES) and os.path.realpath(path) not in sources.besides:
+                name = Path(os.path.relpath(path, start)).as_posix()
+                whole.update(f"{name}\0{content_of(path)}\n".encode(errors="replace"))
     return whole.hexdigest()
 
 
+def name_in_plan(path: Path, root: Path) -> str:
+    """A path as two checkouts agree on it: from the root, `..` for the rest of the repository; elsewhere its name."""
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else f"elsewhere:{path.name}"
+
+
+def content_of(path: Path) -> str:
+    """Hex digest of a regular file, links followed; empty for what cannot be read."""
+    try:
+        return sha256_of(path)
+    except OSError:
+        return ""
+
+
+def _below(start: Path, *, packages: bool) -> Iterator[Path]:
+    """Every file below a folder by name, or the file itself; a linked folder is entered once, so that no link loops.
+
+    With `packages` only the folders that modules can be imported from.
+    """
+    entered, waiting = {os.path.realpath(start)}, [start]
+    while waiting:
+        path = waiting.pop()
+        if not _is_folder(path):
+            yield path
+            continue
+        with suppress(OSError):
+            waiting += [
+                one
+                for one in sorted(path.iterdir(), reverse=True)
+                if not _is_folder(one)
+                or (_of_the_project(one) and (one.name.isidentifier() or not packages) and _enters(one, entered))
+            ]
+
+
+def _is_folder(path: Path) -> bool:
+    with suppress(OSError):
+        return path.is_dir()
+    return False
+
+
+def _enters(folder: Path, entered: set[str]) -> bool:
+    real = os.path.realpath(folder)
+    enters = real not in entered or not folder.is_symlink()
+    if folder.is_symlink():
+        entered.add(real)
+    return enters
+
+
 def _of_the_project(folder: Path) -> bool:
-    return not (
-        folder.name.startswith(".") or folder.name in _NOT_SOURCES or (folder / "pyvenv.cfg").exists()
-        or folder.is_symlink()
-    )  # fmt: skip
+    return folder.name not in _NOT_SOURCES and not os.access(folder / "pyvenv.cfg", os.F_OK)
 
 
 def repository(root: Path) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from diana_tools.adapters.base import Probe, Shape
 from diana_tools.analyze import MigrationText, analyze
 from diana_tools.domain import Environment, Estimate, Finding, Level, Migration, Plan, Recovery, Unread
 from diana_tools.errors import ConnectionFailed, ToolError
-from diana_tools.files import digest_of_sources
+from diana_tools.files import Sources, content_of, digest_of_sources, name_in_plan
 from diana_tools.losses import measured
 from diana_tools.measured import Rehearsal, Schema
 from diana_tools.own_modules import own_modules
@@ -92,7 +93,7 @@ def plan_hash(plan: Plan) -> str:
         "from_to": [list(plan.current), list(plan.target)],
         "policy": plan.policy,
         "recovery": plan.recovery.rung,
-        "opened": [list(pair) for pair in plan.opened],
+        "opened": sorted(_opened(plan)),
         "captured": plan.captured,
     }
     return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
@@ -146,16 +147,14 @@ def _captured(texts: Sequence[MigrationText]) -> str:
 
 def pinned(plan: Plan, root: Path) -> Plan:
     """The plan with the files that only a run opens hashed as they are now, and its own hash taken again."""
-    now = tuple((name, _hash(root / name)) for name, _ in plan.opened)
+    now = tuple((name, content_of(root / name)) for name, _ in plan.opened)
     changed = replace(plan, opened=now)
     return replace(changed, plan_hash=plan_hash(changed))
 
 
-def _hash(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
-        return ""
+def _opened(plan: Plan) -> list[tuple[str, str]]:
+    """What only a run opens, by the names that two checkouts agree on; `opened` itself says where it lies here."""
+    return [(name_in_plan(Path(name), Path()) if Path(name).is_absolute() else name, sha) for name, sha in plan.opened]
 
 
 def _joined(*groups: tuple[str, ...]) -> tuple[str, ...]:
@@ -165,8 +164,10 @@ def _joined(*groups: tuple[str, ...]) -> tuple[str, ...]:
 def _timed(plan: Plan, rehearsal: Rehearsal) -> Plan:
     if rehearsal.passed and rehearsal.kind == "full":
         plan = replace(plan, estimate=Estimate(round(rehearsal.seconds, 2), "measured", "rehearsal"))
-    known = dict(plan.code)
-    plan = replace(plan, opened=tuple(pair for pair in rehearsal.opened if pair[0] not in known))
+    plan = replace(plan, opened=rehearsal.opened)
+    known = set(plan.code)
+    only = (pair for pair, named in zip(plan.opened, _opened(plan), strict=True) if named not in known)
+    plan = replace(plan, opened=tuple(only))
     return replace(plan, plan_hash=plan_hash(plan))
 
 
@@ -299,13 +300,19 @@ def _code(
         *(root / name for name in _RUN_FILES),
     }
     own = bench.adapter.code if isinstance(bench.adapter, ThirdPartyAdapter) else ()
-    every = (("*", digest_of_sources(root)),) if sources else ()
+    every = (("*", digest_of_sources(_sources(bench, probe))),) if sources else ()
     return (*sorted(_hashes(root, paths)), *own, *every)
 
 
+def _sources(bench: Workbench, probe: Probe) -> Sources:
+    root = bench.project.root
+    folders = {*probe.scripts, *((root / m.path).parent for m in (*probe.pending, *probe.applied))}
+    data = ("", "-wal", "-shm", "-journal") if bench.url.engine == "sqlite" else ()
+    besides = frozenset(os.path.realpath(bench.url.database + end) for end in data)
+    scripts = tuple(sorted(folders, key=lambda folder: name_in_plan(folder, root)))
+    return Sources(root, scripts, probe.searched, besides)
+
+
 def _hashes(root: Path, paths: set[Path]) -> list[tuple[str, str]]:
-    found: list[tuple[str, str]] = []
-    for path in paths:
-        if path.is_file() and path.is_relative_to(root) and not path.is_relative_to(root / ".venv"):
-            found.append((path.relative_to(root).as_posix(), hashlib.sha256(path.read_bytes()).hexdigest()))
-    return found
+    """Name and hash of each file; of two elsewhere that are called the same, both."""
+    return [(name_in_plan(path, root), content_of(path)) for path in paths if path.is_file()]

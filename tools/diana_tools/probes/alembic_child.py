@@ -10,11 +10,12 @@ import traceback
 from pathlib import Path
 from urllib.parse import quote
 
+import alembic_files as files
+
 MARK = "@@DIANA@@"
 DRIVERS = ("psycopg", "psycopg2", "asyncpg", "pg8000", "aiosqlite", "MySQLdb", "pymysql", "oracledb", "pyodbc")
 
 secrets = set()
-opened = set()
 refusals = []
 
 
@@ -73,61 +74,6 @@ def _halved(value):
             yield from _halved(one)
 
 
-def watch_files(root):
-    """Remember the files under `root` that are opened for reading: settings, .env, imported modules."""
-    prefix = str(root) + os.sep
-
-    def seen(event, arguments):
-        if event != "open" or not isinstance(arguments[0], (str, bytes)):
-            return
-        mode = arguments[1]
-        if not isinstance(mode, str) or not set(mode) & set("wax+"):
-            path = os.fsdecode(arguments[0])
-            if path.startswith(prefix) or not path.startswith(os.sep):
-                opened.add(path)
-
-    sys.addaudithook(seen)
-
-
-def take_no_byte_code():
-    """Let imports read byte code of the environment's own packages only; everything else is compiled from its source.
-
-    A `.pyc` in a project's `__pycache__` may say something else than the source that was read, shown and hashed: its
-    header is all that Python compares. Besides, what was imported from there was not seen to be opened.
-    """
-    packages = [entry for entry in sys.path if Path(entry).name in ("site-packages", "dist-packages")]
-    folders = [Path(entry) for entry in (sys.prefix, sys.base_prefix, *packages)]
-    known = tuple(str(place) + os.sep for place in folders if place.is_absolute())
-    folder = os.sep + "__pycache__" + os.sep
-
-    def seen(event, arguments):
-        if event != "open" or not isinstance(arguments[0], (str, bytes)):
-            return
-        path = os.fsdecode(arguments[0])
-        if folder in path and not path.startswith(known):
-            raise FileNotFoundError(path)
-
-    sys.addaudithook(seen)
-
-
-def loaded_files(root):
-    """Source files under `root`, outside any virtual environment, that this process imported or read; relative."""
-    environment = Path(sys.prefix).resolve()
-    paths = {Path(path) for path in opened}
-    for module in list(sys.modules.values()):
-        path = getattr(module, "__file__", None)
-        if isinstance(path, str):
-            paths.add(Path(path))
-    found = set()
-    for path in paths:
-        real = path.resolve()
-        if root in real.parents and environment not in real.parents and real.is_file():
-            parts = real.relative_to(root).parts
-            if "site-packages" not in parts and "__pycache__" not in parts:
-                found.add(real.relative_to(root).as_posix())
-    return sorted(found)
-
-
 def relative(path, root):
     """A path as seen from the project's root, with `..` for what lies outside."""
     return Path(os.path.relpath(str(Path(path).resolve()), str(root))).as_posix()
@@ -153,7 +99,7 @@ def like_python_m_alembic():
     The order matters: the project's folder of migrations is often named `alembic` too, and with an `__init__.py`
     in it `python -m alembic` itself would fail.
     """
-    take_no_byte_code()
+    files.take_no_byte_code()
     here = Path(__file__).resolve().parent
     sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != here]
     import alembic.command

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import alembic_child as child
 import alembic_doors as doors
+import alembic_files as files
 import alembic_text as text
 
 
@@ -19,7 +20,7 @@ def main():
     kept = child.private_stdout()
     chosen = child.new_parser().parse_args()
     body = {"version": "", "place": None, "error": "", "words": ""}
-    child.watch_files(chosen.root)
+    files.watch_files()
     try:
         child.like_python_m_alembic()
         body.update(look(chosen))
@@ -27,7 +28,8 @@ def main():
         cause = child.cause_of(error)
         body.update(error=child.code_of(cause), words=child.words_of(cause, chosen.root))
     body["place"] = doors.attempts[-1] if doors.attempts else None
-    body["loaded"] = child.loaded_files(chosen.root)
+    body["loaded"] = files.loaded_files(chosen.root)
+    body["searched"] = files.searched(chosen.root)
     child.report(kept, body)
     os._exit(0)
 
@@ -60,7 +62,12 @@ def look(chosen):
         raise child.refusals[0] if child.refusals else child.Refused("env_never_ran", "")
     if any(one != seen[0] for one in seen[1:]):
         raise child.Refused("several_databases", ", ".join(sorted({_database_of(one) for one in seen})))
-    return {"version": alembic.__version__, **seen[0]}
+    folders = [files.spelled(str(place)) for place in (script.dir, *script._version_locations)]
+    return {
+        "version": alembic.__version__,
+        "scripts": [files.named(folder, chosen.root) for folder in folders],
+        **seen[0],
+    }
 
 
 def hold_everything():

@@ -14,6 +14,7 @@ import time
 import alembic_capture as capture
 import alembic_child as child
 import alembic_doors as doors
+import alembic_files as files
 
 
 def main():
@@ -24,7 +25,7 @@ def main():
     parser.add_argument("--direction", choices=("up", "down"), required=True)
     parser.add_argument("targets", nargs="*")
     chosen = parser.parse_args()
-    child.watch_files(chosen.root)
+    files.watch_files()
     run = Run(chosen, lambda body: child.report(kept, body))
     end = {"end": True, "marker": "", "failed": "", "error": "", "words": ""}
     try:
@@ -36,7 +37,9 @@ def main():
         # What fails inside a migration is the migration's failure, whatever env.py's would be called.
         end.update(error="migration_failed" if run.failed and code in _OF_ENV else code, words=words, failed=run.failed)
     end["marker"] = run.marker
-    end["opened"] = [[name, child.sha256(chosen.root / name)] for name in child.loaded_files(chosen.root)]
+    # The config is a copy of Diana's own, for the scratch: what it is made of is in the plan by the look.
+    seen = files.loaded_files(chosen.root, besides=[chosen.config])
+    end["opened"] = [[name, child.sha256(chosen.root / name)] for name in seen]
     run.tell(end)
     sys.stderr.flush()
     os._exit(1 if end["error"] else 0)

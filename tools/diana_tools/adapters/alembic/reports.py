@@ -78,6 +78,8 @@ class _Probe(_Report):
     shape: Shape = Shape.NONE
     version_table: str = ""
     loaded: list[str] = []
+    scripts: list[str] = []
+    searched: list[str] = []
     error: str = ""
     words: str = ""
 
@@ -132,10 +134,16 @@ def probe(project: Project, output: Output) -> Probe:
     return Probe(
         version=told.version, url=url.url() if url else None, current=tuple(told.current), heads=tuple(told.heads),
         pending=tuple(migrations[one] for one in told.pending), applied=tuple(migrations[one] for one in told.applied),
-        history=_history(told), shape=told.shape, loaded=tuple(project.root / path for path in told.loaded),
+        history=_history(told), shape=told.shape, loaded=_paths(project, told.loaded),
+        scripts=_paths(project, told.scripts), searched=_paths(project, told.searched),
         server=told.server, database=told.database, marker=told.marker, version_table=told.version_table,
         error=told.error, error_text=plain(told.words, 1000),
     )  # fmt: skip
+
+
+def _paths(project: Project, told: list[str]) -> tuple[Path, ...]:
+    """What the child named from the root; what lies outside the repository it names in full."""
+    return tuple(project.root / path for path in told)
 
 
 def _history(told: _Probe) -> History:
