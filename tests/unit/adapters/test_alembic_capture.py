@@ -80,3 +80,31 @@ def test_what_is_too_much_stays_unread(recorder: _Recorder) -> None:
 
 def test_the_programs_and_diana_agree_on_the_mark() -> None:
     assert f'MARK = "{REPORT}"' in (PROGRAMS / "alembic_child.py").read_text()
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DELETE FROM t WHERE EXISTS (SELECT FROM sqlite_master)",
+        "DROP TABLE t /* SELECT sqlite_master */",
+        "-- SELECT\nDELETE FROM pg_catalog.pg_class",
+        "SELECT purge() FROM pg_catalog.pg_class",
+        'SELECT "purge"() FROM pg_catalog.pg_class',
+        "WITH x AS (DELETE FROM t RETURNING 1) SELECT 1 FROM pg_catalog.pg_class",
+        "EXPLAIN ANALYZE DELETE FROM pg_catalog.pg_class",
+        "SELECT relname INTO t FROM pg_catalog.pg_class",
+        "PRAGMA foreign_keys(0)",
+        "SELECT a FROM t",
+    ],
+)
+def test_what_speaks_of_the_catalogue_is_kept_unless_it_only_reads_there(recorder: _Recorder, sql: str) -> None:
+    recorder.add(sql)
+    assert len(recorder.finish()) == 1
+
+
+def test_between_two_migrations_only_what_may_change_something_is_kept(recorder: _Recorder) -> None:
+    recorder.finish()
+    recorder.add("SELECT a FROM t")
+    recorder.add("UPDATE alembic_version SET version_num='b' WHERE alembic_version.version_num = 'a'")
+    recorder.add("DELETE FROM t WHERE t.version_num = 'a'")
+    assert [one["sql"] for one in recorder.finish()] == ["DELETE FROM t WHERE t.version_num = '…'"]
