@@ -77,7 +77,7 @@ def _any_operation(patch: Patch) -> None:
         known = mint._minted.get(permit.id)  # pyright: ignore[reportPrivateUsage]  a fault is planted inside
         if known is not None:
             permit = replace(permit, operation=operation.digest)
-            mint._minted[permit.id] = (permit, operation, known[2])  # pyright: ignore[reportPrivateUsage]
+            mint._minted[permit.id] = (permit, operation, known[2])  # pyright: ignore[reportPrivateUsage]  a fault is planted inside
         real(mint, permit, operation, use)
 
     _redeem(patch, redeem)
@@ -100,12 +100,12 @@ def _for_ever(patch: Patch) -> None:
 
     def redeem(mint: Mint, permit: Permit, operation: Operation, use: Use) -> None:
         clock = mint._clock  # pyright: ignore[reportPrivateUsage]  a fault is planted inside
-        known = mint._minted.get(permit.id)  # pyright: ignore[reportPrivateUsage]
-        mint._clock = (lambda: known[2]) if known is not None else clock  # pyright: ignore[reportPrivateUsage]
+        known = mint._minted.get(permit.id)  # pyright: ignore[reportPrivateUsage]  a fault is planted inside
+        mint._clock = (lambda: known[2]) if known is not None else clock  # pyright: ignore[reportPrivateUsage]  a fault is planted inside
         try:
             real(mint, permit, operation, use)
         finally:
-            mint._clock = clock  # pyright: ignore[reportPrivateUsage]
+            mint._clock = clock  # pyright: ignore[reportPrivateUsage]  a fault is planted inside
 
     _redeem(patch, redeem)
 
@@ -172,7 +172,7 @@ def _chat_counts(patch: Patch) -> None:
 
     async def asked(guard: Guard, ask: Ask, request: Request, plan_hash: str) -> bool:
         typed = await real(guard, ask, request, plan_hash)
-        journal = guard._journal  # pyright: ignore[reportPrivateUsage]
+        journal = guard._journal  # pyright: ignore[reportPrivateUsage]  a fault is planted inside
         said = [event.text for event in journal.events() if isinstance(event, UserSaid)]
         return typed or (bool(ask.phrase) and ask.phrase in said)
 
