@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import sqlite3
 import subprocess
@@ -53,10 +54,10 @@ class Terminal:
 
 
 @pytest.fixture
-def terminal(tmp_path: Path) -> Generator[Terminal]:
+def terminal() -> Generator[Terminal]:
     if shutil.which("tmux") is None:
         pytest.skip("tmux is not installed")
-    made = Terminal(f"diana-{tmp_path.name}")
+    made = Terminal(f"diana-{secrets.token_hex(8)}")
     made.tmux("new-session", "-d", "-s", "walk", "-x", "80", "-y", "24")
     yield made
     subprocess.run(("tmux", "-L", made.socket, "kill-server"), capture_output=True, check=False)
