@@ -70,3 +70,17 @@ class ScriptedPerson:
         if self.behaviour not in typed:
             return Reply(False)
         return Reply(True, typed[self.behaviour], {"clumsy": 2, "clumsier": 3}.get(self.behaviour, 0))
+
+
+@dataclass
+class Meanwhile(ScriptedPerson):
+    """A person who answers as they would, while something happens behind their back once."""
+
+    happens: Callable[[], None] = lambda: None
+    done: bool = False
+
+    async def ask(self, question: Question) -> Reply:
+        if not self.done:
+            self.done = True
+            self.happens()
+        return await super().ask(question)

@@ -14,8 +14,7 @@ from datetime import timedelta
 
 from diana_agent.guard.phrases import EXECUTE
 from diana_agent.models.base import Conversation, Delta, ModelTurn, Stop, ToolCall, Verb
-from diana_agent.person import Question, Reply
-from guard.ground import Ground, ScriptedPerson
+from guard.ground import Ground
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,20 +78,6 @@ class ScriptedModel:
 
     async def close(self) -> None:
         """Nothing is open."""
-
-
-@dataclass
-class Distracted(ScriptedPerson):
-    """A person who answers as they would, while something happens behind their back once."""
-
-    happens: Callable[[], None] = lambda: None
-    done: bool = False
-
-    async def ask(self, question: Question) -> Reply:
-        if not self.done:
-            self.done = True
-            self.happens()
-        return await super().ask(question)
 
 
 def calls(*verbs: str) -> tuple[Says, ...]:

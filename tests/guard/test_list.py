@@ -21,7 +21,6 @@ from diana_agent.journal import Journal, verify
 from diana_agent.lock import run_lock
 from diana_agent.loop import Loop
 from diana_agent.models.base import Conversation, Delta, ModelTurn, Stop, ToolCall, Verb
-from diana_agent.person import Question, Reply
 from diana_agent.run import Run
 from diana_agent.workflow import fold
 from diana_config.settings import Tier, Word
@@ -33,7 +32,7 @@ from diana_tools.errors import DianaError, PermitRefused
 from diana_tools.executor import child_environment
 from diana_tools.permit import Act, Operation, Use
 from guard.ground import Ground
-from guard.people import ScriptedPerson
+from guard.people import Meanwhile
 from guard.test_ground import PATH, walk
 from guard.toy_adapter import ToyAdapter
 
@@ -72,20 +71,6 @@ async def test_model_calls_migrate_a_thousand_times(ground: Ground) -> None:
     assert run.standing == fold(run.journal.events())
     assert not any(isinstance(event, PermitMinted) and event.act == "apply" for event in run.journal.events())
     assert ground.content() == before
-
-
-@dataclass
-class Meanwhile(ScriptedPerson):
-    """A person who confirms, while something happens behind their back."""
-
-    happens: Callable[[], None] = lambda: None
-    done: bool = False
-
-    async def ask(self, question: Question) -> Reply:
-        if not self.done:
-            self.done = True
-            self.happens()
-        return await super().ask(question)
 
 
 def meanwhile(ground: Ground, happens: Callable[[], None]) -> None:

@@ -15,7 +15,8 @@ from diana_agent.events import ChangeStarted, ToolAnswered
 from diana_agent.loop import Loop
 from diana_agent.run import Run
 from guard.ground import Ground
-from guard.red_team import ATTEMPTS, READY, RUN, SHOWN, Attempt, Distracted, ScriptedModel
+from guard.people import Meanwhile
+from guard.red_team import ATTEMPTS, READY, RUN, SHOWN, Attempt, ScriptedModel
 from guard.test_list import nothing_ran
 from shown import shown
 
@@ -25,7 +26,7 @@ async def play(ground: Ground, attempt: Attempt) -> Run:
     if attempt.ahead is not None:
         attempt.ahead(ground)
     happens = attempt.meanwhile
-    ground.person = Distracted(
+    ground.person = Meanwhile(
         attempt.present, attempt.behaviour, happens=(lambda: happens(ground)) if happens else lambda: None
     )
     run = ground.open()
