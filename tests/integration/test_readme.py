@@ -91,7 +91,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _in_terminal(program: Path | str, *words: str) -> tuple[int, str]:
-    with Answering(["-c", CONTROLLED, str(program), *words], env={"MAKEFLAGS": "", "LANG": "C.UTF-8"}) as screen:
+    with Answering(["-c", CONTROLLED, str(program), *words], env={"MAKEFLAGS": "", "ARGS": "", "LANG": "C.UTF-8"}) as screen:
         return screen.answered(), screen.drawn
 
 
