@@ -91,7 +91,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _in_terminal(program: Path | str, *words: str) -> tuple[int, str]:
-    with Answering(["-c", CONTROLLED, str(program), *words], env={"MAKEFLAGS": "", "ARGS": "", "LANG": "C.UTF-8"}) as screen:
+    # What `make test` was called with is not meant for the make that it starts.
+    own = {"MAKEFLAGS": "", "ARGS": "", "LANG": "C.UTF-8"}
+    with Answering(["-c", CONTROLLED, str(program), *words], env=own) as screen:
         return screen.answered(), screen.drawn
 
 
