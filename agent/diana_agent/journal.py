@@ -17,7 +17,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from diana_agent.events import EVENTS, AnyEvent, RunStarted
+from diana_agent.events import EVENTS, AnyEvent, PermitMinted, PermitRedeemed, RunStarted
 from diana_agent.masking import masked_event
 from diana_config.reading import UNSAFE
 from diana_tools.errors import DianaError
@@ -99,7 +99,8 @@ class Journal:
         try:
             self.entries: list[Entry] = self._recover()
             self._events = [entry.event for entry in self.entries]
-            self._size = os.fstat(self._file).st_size
+            whole = self.path.read_bytes()
+            self._size, self._bytes = len(whole), hashlib.sha256(whole)
         except BaseException:
             self.close()
             raise
@@ -151,6 +152,8 @@ class Journal:
         with self._lock:
             at = self._clock()
             shown = event if self._hide is None else masked_event(event, self._hide)
+            if isinstance(event, (PermitMinted, PermitRedeemed)):
+                self._as_written()
             text, stamp, seq = _event_text(shown), at.isoformat(), len(self.entries) + 1
             entry = Entry(
                 seq=seq, at=at, actor=actor, event=shown, prev=self.head,
@@ -166,6 +169,15 @@ class Journal:
             except Exception as error:  # noqa: BLE001  a face that cannot draw must never stop a run or its record
                 self.face_errors.append(error)
         return entry
+
+    def _as_written(self) -> None:
+        """What a permit stands on is still what was written, byte for byte: an edit may keep the length."""
+        try:
+            now = self.path.read_bytes()
+        except OSError:
+            now = b""
+        if hashlib.sha256(now).digest() != self._bytes.digest():
+            raise DianaError("journal_changed", {"path": str(self.path)})
 
     def _write(self, line: bytes) -> None:
         """All of the line, on disk, or none of it: what a full disk cut short is taken off again."""
@@ -184,6 +196,7 @@ class Journal:
         except OSError as error:
             raise self._unwritable(error) from None
         self._size += len(line)
+        self._bytes.update(line)
 
     def _unwritable(self, error: OSError) -> DianaError:
         return DianaError("journal_unwritable", {"path": str(self.path), "error": error.strerror or ""})

@@ -33,6 +33,7 @@ class Begun(TypedDict):
     begin: str
     database: str
     content: str
+    columns: list[str]
     texts: list[tuple[str, str]]
     backups: list[tuple[str, str]]
     copies: list[tuple[str, str]]

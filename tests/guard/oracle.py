@@ -308,9 +308,19 @@ def _in_flight(lines: list[Line]) -> str:
 
 
 def _destructive(one: Redeemed) -> bool:
-    """Whether what ran destroys data by its own words; a way back is not judged by them."""
-    texts = one.change["texts"] if one.change is not None and one.change["begin"] == "apply" else []
-    code = "\n".join(line for _, text in texts for line in text.splitlines() if not line.startswith("--"))
+    """Whether what ran destroys data by its own words; a way back is not judged by them.
+
+    A column that is not there (a run broke off after dropping it) cannot be destroyed.
+    """
+    if one.change is None or one.change["begin"] != "apply":
+        return False
+    there = one.change["columns"]
+    lines = (line for _, text in one.change["texts"] for line in text.splitlines() if not line.startswith("--"))
+    code = re.sub(
+        r"\bALTER TABLE (\w+) DROP COLUMN (\w+)\b",
+        lambda found: found[0] if f"{found[1]}.{found[2]}" in there else "",
+        "\n".join(lines),
+    )
     return re.search(r"\b(DROP|DELETE|TRUNCATE)\b", code) is not None
 
 

@@ -55,6 +55,12 @@ def content(connection: sqlite3.Connection) -> str:
     return digest.hexdigest()
 
 
+def _columns(connection: sqlite3.Connection) -> list[str]:
+    tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    every = "SELECT name FROM pragma_table_info(?)"
+    return [f"{table}.{name}" for (table,) in tables for (name,) in connection.execute(every, (table,))]
+
+
 def _sizes(folder: str) -> list[tuple[str, int]]:
     return [(name, os.path.getsize(os.path.join(folder, name))) for name in os.listdir(folder) if name[-6:] == ".jsonl"]
 
@@ -88,6 +94,7 @@ def witnessed(mode: str, database: str, folder: str, connection: sqlite3.Connect
         ground,
         {
             "begin": mode, "database": f"{place.st_dev}:{place.st_ino}", "content": content(connection),
+            "columns": _columns(connection),
             "texts": list(texts.items()), "backups": _files(os.path.join(home, "d")),
             "copies": _files(os.path.join(ground, "vault")), "code": _code(os.path.dirname(folder)),
             "journals": _sizes(os.path.join(home, "s", "runs")),

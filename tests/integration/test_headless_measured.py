@@ -90,3 +90,19 @@ def test_a_routine_that_a_statement_calls_is_seen_by_what_it_did(
     assert EXECUTE in [one["phrase"] for one in written["asks"]]
     assert any("audit_log" in fact for fact in written["facts"]), written["facts"]
     assert pg_database.query("SELECT count(*) FROM audit_log") == [(5,)]
+
+
+@pytest.mark.parametrize(("words", "destructive"), [("id > 0", True), ("abs(id) > 0", True), ("id = 1", False)])
+def test_values_that_are_overwritten_beyond_the_row_budget_are_lost(
+    tmp_path: Path, walker: Walker, words: str, destructive: bool
+) -> None:
+    walker.say(walking.careful_person(tmp_path / "vault"))
+    more = "WITH RECURSIVE n(i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n WHERE i < 199) "
+    database = walking.sqlite_shop(tmp_path / "app.db", more + "INSERT INTO customer (id, email) SELECT i, i FROM n")
+    body = f"op.execute(\"UPDATE customer SET email = 'gone' WHERE {words}\")"
+    text = walking.migration("2b0000000002", BASE, HERE + body)
+    project, request = walking.project(tmp_path / "shop", f"sqlite:///{database}", text), tmp_path / "run.json"
+    assert walker.diana(project, "migrate", "--request", str(request), *PRODUCTION).code == 0
+    written = json.loads(request.read_text())
+    assert written["destructive"] is destructive, written
+    assert (EXECUTE in [one["phrase"] for one in written["asks"]]) is destructive

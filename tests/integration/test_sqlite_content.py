@@ -221,6 +221,13 @@ def test_a_delete_is_counted_only_when_its_condition_is_simple(shop: Ground, sta
     assert shop.state().rows()["users"] == 3
 
 
+def test_an_update_counts_the_values_that_it_overwrites(shop: Ground) -> None:
+    statement = "UPDATE users SET note = 'x' WHERE id > 0"
+    assert lost(shop, "update_rows", "users", statement, "note") == Loss(2, 3)
+    nobody = lost(shop, "update_rows", "users", "UPDATE users SET note = 0 WHERE length(note) > 0", "note")
+    assert nobody == Loss(None, 3, "loss.condition_not_evaluated")
+
+
 def test_what_cannot_be_counted_says_so(shop: Ground) -> None:
     assert lost(shop, "other", "users") == Loss(None, 3, "loss.not_counted")
     assert lost(shop, "drop_database", "") == Loss(None, why="loss.not_there")

@@ -292,6 +292,34 @@ def test_what_somebody_does_to_the_open_file_stops_the_writer(tmp_path: Path, ha
     assert len(journal.entries) == 2
 
 
+@pytest.mark.parametrize("harm", ["edited", "replaced"])
+def test_no_permit_stands_on_a_record_that_somebody_edited_without_changing_its_length(
+    tmp_path: Path, harm: str
+) -> None:
+    path = tmp_path / "journal.jsonl"
+    journal = Journal(path)
+    journal.append(UserSaid(text="one"), "person")
+    other = path.read_bytes().replace(b"one", b"two")
+    if harm == "edited":
+        path.write_bytes(other)
+    else:
+        (tmp_path / "other").write_bytes(other)
+        (tmp_path / "other").replace(path)
+    redeemed = PermitRedeemed(permit="p", use="run", digest="d")
+    assert code(lambda: journal.append(redeemed, "guard")) == "journal_changed"
+    assert len(journal.entries) == 1
+
+
+def test_a_permit_stands_on_a_record_that_was_opened_again(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    for text in ("one", "two"):
+        journal = Journal(path)
+        journal.append(UserSaid(text=text), "person")
+        journal.append(PermitRedeemed(permit=text, use="run", digest="d"), "guard")
+        journal.close()
+    assert len(list(read(path))) == 4
+
+
 def test_stray_bytes_in_a_name_are_written_and_read_back(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     journal = Journal(path)

@@ -49,9 +49,21 @@ def test_what_two_checkouts_do_not_share_does_not_count(tmp_path: Path, folder: 
 
 
 def test_neither_do_environments_nor_notes(tmp_path: Path) -> None:
-    write(tmp_path / "env/pyvenv.cfg")
+    write(tmp_path / "env/pyvenv.cfg", "home = /usr/bin")
+    write(tmp_path / "env/bin/python")
     assert not changes(Sources(tmp_path), write(tmp_path / "env/lib/a.py"))
     assert not changes(Sources(tmp_path), write(tmp_path / "notes.log"))
+
+
+def test_a_file_that_calls_its_folder_an_environment_does_not_make_it_one(tmp_path: Path) -> None:
+    write(tmp_path / "data/pyvenv.cfg", "")
+    assert changes(Sources(tmp_path), write(tmp_path / "data/a.sql"))
+
+
+def test_what_the_code_speaks_of_counts_whatever_it_ends_in(tmp_path: Path) -> None:
+    path = write(tmp_path / "data/up.dat")
+    assert not changes(Sources(tmp_path), path)
+    assert changes(Sources(tmp_path, named=frozenset(("up.dat",))), write(path))
 
 
 def test_below_the_migrations_every_file_counts_but_the_database(tmp_path: Path) -> None:

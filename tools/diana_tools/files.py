@@ -63,17 +63,19 @@ _NOT_SOURCES = frozenset(
 class Sources:
     """Where a plan's code may lie: the project's `root`, folders of migrations, and places outside to import from.
 
-    `besides` are real paths of files that are data of the run and not its code: the database itself.
+    `besides` are real paths of files that are data of the run and not its code: the database itself. `named` are the
+    names of files that the code speaks of: they count whatever they end in.
     """
 
     root: Path
     scripts: tuple[Path, ...] = ()
     searched: tuple[Path, ...] = ()
     besides: frozenset[str] = frozenset()
+    named: frozenset[str] = frozenset()
 
 
 def digest_of_sources(sources: Sources) -> str:
-    """SHA-256 over every file that reads like code or its data; below the folders of migrations, over every file.
+    """SHA-256 over every file that reads like code or its data, or that the code names; over all below the migrations.
 
     Files are named from the root, links kept and their targets read; what cannot be read counts as such. Caches,
     virtual environments and what a version control keeps for itself are left out: two checkouts do not share them.
@@ -83,7 +85,8 @@ def digest_of_sources(sources: Sources) -> str:
         every = start in sources.scripts
         whole.update(f"\0{name_in_plan(start, sources.root)}\n".encode(errors="replace"))
         for path in _below(start, packages=start in sources.searched):
-            if (every or path.suffix.lower() in _SOURCES) and os.path.realpath(path) not in sources.besides:
+            counts = every or path.suffix.lower() in _SOURCES or path.name in sources.named
+            if counts and os.path.realpath(path) not in sources.besides:
                 name = Path(os.path.relpath(path, start)).as_posix()
                 whole.update(f"{name}\0{content_of(path)}\n".encode(errors="replace"))
     return whole.hexdigest()
@@ -137,7 +140,13 @@ def _enters(folder: Path, entered: set[str]) -> bool:
 
 
 def _of_the_project(folder: Path) -> bool:
-    return folder.name not in _NOT_SOURCES and not os.access(folder / "pyvenv.cfg", os.F_OK)
+    return folder.name not in _NOT_SOURCES and not _is_environment(folder)
+
+
+def _is_environment(folder: Path) -> bool:
+    """Whether a folder is a virtual environment: its file names a base, and an interpreter is there."""
+    told = bounded_text(folder / "pyvenv.cfg", 4096)
+    return "home" in told and any((folder / name / "python").exists() for name in ("bin", "Scripts"))
 
 
 def repository(root: Path) -> Path:

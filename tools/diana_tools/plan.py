@@ -15,7 +15,7 @@ from diana_tools.adapters.base import Probe, Shape
 from diana_tools.analyze import MigrationText, analyze
 from diana_tools.domain import Environment, Estimate, Finding, Level, Migration, Plan, Recovery, Unread
 from diana_tools.errors import ConnectionFailed, ToolError
-from diana_tools.files import Sources, content_of, digest_of_sources, name_in_plan
+from diana_tools.files import Sources, bounded_text, content_of, digest_of_sources, name_in_plan
 from diana_tools.losses import measured
 from diana_tools.measured import Rehearsal, Schema
 from diana_tools.own_modules import own_modules
@@ -24,6 +24,8 @@ from diana_tools.workbench import Workbench, same_database
 
 _RUN_FILES = (".env", "uv.lock", "poetry.lock", "Pipfile.lock", "requirements.txt")
 _ROWS_PER_SECOND = 200_000
+_LONGEST_CODE = 1_000_000
+_BUDGETED, _BUDGET, _BUDGET_SHARE = "update_rows", 10_000, 0.05
 _TAKEN_BACK = Recovery("b", "tool_takes_back_what_was_applied")
 _VALUES_LOST = Recovery("e", "values_would_not_come_back")
 
@@ -230,14 +232,24 @@ def _count(bench: Workbench, findings: Sequence[Finding]) -> list[Finding]:
     counted: list[Finding] = []
     with bench.doors.sessions.read(bench.url) as session:
         for finding in findings:
-            loss = bench.database.loss(session, finding) if finding.data_loss else None
+            counts = finding.data_loss or finding.kind == _BUDGETED
+            loss = bench.database.loss(session, finding) if counts else None
             counted.append(replace(finding, loss=loss))
     return counted
 
 
+def _budgeted(finding: Finding) -> Finding:
+    """A restricted UPDATE loses data where it overwrites more than the row budget, or nobody could count it (DL010)."""
+    loss = finding.loss
+    if finding.kind != _BUDGETED or loss is None:
+        return finding
+    over = loss.rows is None or loss.rows > _BUDGET or loss.rows > (loss.total or 0) * _BUDGET_SHARE
+    return replace(finding, data_loss=over)
+
+
 def _gated(finding: Finding, environment: Environment, gate: Gate) -> Finding:
     """The policy's level for a finding; what holds nothing is said so, and lowers it outside production only."""
-    finding = replace(finding, level=gate.level(finding.rule, finding.level))
+    finding = replace(_budgeted(finding), level=gate.level(finding.rule, finding.level))
     nothing = finding.loss is not None and finding.loss.rows == 0
     if not nothing or environment.level is Level.PRODUCTION or finding.level == "B":
         return finding
@@ -310,7 +322,9 @@ def _sources(bench: Workbench, probe: Probe) -> Sources:
     data = ("", "-wal", "-shm", "-journal") if bench.url.engine == "sqlite" else ()
     besides = frozenset(os.path.realpath(bench.url.database + end) for end in data)
     scripts = tuple(sorted(folders, key=lambda folder: name_in_plan(folder, root)))
-    return Sources(root, scripts, probe.searched, besides)
+    code = {*probe.loaded, *(root / m.path for m in (*probe.pending, *probe.applied))}
+    said = (re.findall(r"[^\s/\\'\"]+\.\w+", bounded_text(path, _LONGEST_CODE)) for path in code)
+    return Sources(root, scripts, probe.searched, besides, frozenset(name for names in said for name in names))
 
 
 def _hashes(root: Path, paths: set[Path]) -> list[tuple[str, str]]:

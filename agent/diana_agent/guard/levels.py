@@ -6,7 +6,7 @@ import hashlib
 import ipaddress
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from urllib.parse import unquote, urlsplit
 
@@ -43,6 +43,8 @@ class Claims:
     links: int = 1
     same_file: tuple[EnvironmentSetting, ...] = ()
     same_run: Known | None = None
+    hostaddr: str = ""
+    """Where the socket goes, whatever `host` says (libpq): then both have to be named, and the higher counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,8 @@ def settle(claims: Claims) -> Environment | None:
     Raises:
         SettingsError: `environment_unmapped`, for a name whose level nobody has given.
     """
+    if claims.hostaddr:
+        return _of_both(replace(claims, hostaddr=""), replace(claims, host=claims.hostaddr, hostaddr=""))
     found = tuple(_claims(claims))
     if not found:
         return None
@@ -86,6 +90,14 @@ def settle(claims: Claims) -> Environment | None:
         return None
     top = next(claim for claim in found if claim.level is level)
     return Environment(top.name, level, tuple(claim.spoken for claim in found))
+
+
+def _of_both(by_name: Claims, by_address: Claims) -> Environment | None:
+    """The more careful of two readings of one place; None where one of them is nobody's."""
+    named, there = settle(by_name), settle(by_address)
+    if named is None or there is None:
+        return next((one for one in (named, there) if one and one.level is Level.PRODUCTION), None)
+    return max(named, there, key=lambda one: one.level.rank)
 
 
 def because_fields(entry: str) -> tuple[str, dict[str, str]]:

@@ -59,7 +59,7 @@ def _claims(run: Run, identity: Identity, url: DatabaseUrl) -> Claims:
     claims = Claims(
         settings=run.settings, identity=identity.digest, engine=url.engine, host=url.host,
         database=file or url.address.name, last=known.last(identity.digest),
-        relative=known.relative(kinship(identity)), port=url.port,
+        relative=known.relative(kinship(identity)), port=url.port, hostaddr=dict(url.query).get("hostaddr", ""),
     )  # fmt: skip
     if not file:
         return claims

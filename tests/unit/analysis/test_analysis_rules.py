@@ -23,6 +23,7 @@ KINDS = frozenset(
     {
         "drop_database", "drop_schema", "drop_table", "drop_column", "truncate", "type_change_lossy",
         "type_change_safe", "not_null_without_default", "delete_without_where", "delete_rows", "update_all",
+        "update_rows",
         "drop_view", "drop_index",
         "drop_constraint", "rename", "other",
     }

@@ -54,6 +54,19 @@ def test_a_file_and_a_server_of_dianas_own_are_dev_without_asking() -> None:
     assert level(replace(HERE, started=True, host="127.0.0.1")) == "dev"
 
 
+@pytest.mark.parametrize(
+    ("name", "address", "expected"),
+    [("dev", "production", "production"), ("production", "dev", "production"), ("dev", "staging", "staging"),
+     ("dev", "", ""), ("", "dev", ""), ("production", "", "production"), ("", "production", "production")],
+)  # fmt: skip
+def test_where_the_socket_goes_counts_like_what_the_host_is_called(name: str, address: str, expected: str) -> None:
+    mine = (
+        *((EnvironmentSetting("a", name, hosts=("db.example",)),) if name else ()),
+        *((EnvironmentSetting("b", address, hosts=("10.0.0.7",)),) if address else ()),
+    )
+    assert level(replace(HERE, settings=said(environments=mine), hostaddr="10.0.0.7")) == expected
+
+
 def sources(value: str) -> Iterator[Claims]:
     """One claim of each kind for a level, on a database that is dev otherwise."""
     base = replace(HERE, engine="sqlite", host="", database="/srv/shop.db")

@@ -281,6 +281,8 @@ def _url(connection):
         )  # fmt: skip
     elif doors.attempts:
         body.update({name: value for name, value in doors.attempts[-1].items() if value})
+    if os.environ.get("PGHOSTADDR"):
+        body["query"].setdefault("hostaddr", os.environ["PGHOSTADDR"])
     body["host"] = body["host"][0] if isinstance(body["host"], tuple) else body["host"]
     body["query"] = sorted([k, str(v)] for k, v in body["query"].items())
     return body

@@ -17,7 +17,7 @@ def _see(statement: Statement, scene: Scene) -> Iterable[Sighting]:
     elif statement.action is Action.UPDATE and not statement.looped:
         columns = overwritten(statement, scene.ledger)
         if columns and not any(column.derived for column in statement.columns):
-            yield Sighting(statement, kind="other", loses=False, detail=", ".join(columns[:5]))
+            yield Sighting(statement, kind="update_rows", loses=False, detail=", ".join(columns[:5]))
 
 
 RULE = Rule("DL010", TYPED, kind="delete_rows", loses=True, see=_see)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from diana_tools.analysis.conditions import condition
 from diana_tools.databases.postgresql.casts import changed_rows, counted, target_type
 from diana_tools.databases.postgresql.names import Relation, built, find_column, find_relation, quoted
 from diana_tools.domain import Finding, Loss
@@ -40,8 +41,31 @@ def _loss(session: ReadSession, finding: Finding) -> Loss:
         cascades = re.search(r"\bcascade\b", finding.statement, re.IGNORECASE) is not None
         everything = total + (_referencing(session, relation) if cascades else 0)
         return Loss(everything, everything)
-    # The condition of the statement is the project's own text, which is never sent from here.
-    return Loss(None, total, "loss.condition_not_evaluated")
+    return _hit(session, relation, finding, total)
+
+
+_COLUMNS = """
+SELECT a.attname FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = :schema AND c.relname = :name AND a.attnum > 0 AND NOT a.attisdropped
+"""
+
+
+def _hit(session: ReadSession, relation: Relation, finding: Finding, total: int) -> Loss:
+    """The rows that a restricted DELETE takes, or in which a restricted UPDATE overwrites a value.
+
+    The condition is the project's own text, which is never sent from here: it is written anew, or not evaluated.
+    """
+    rows = session.tried(_COLUMNS, {"schema": relation.schema, "name": relation.name})
+    columns = [str(row[0]) for row in rows]
+    where = condition(finding.statement, columns, "postgres")
+    if where is None:
+        return Loss(None, total, "loss.condition_not_evaluated")
+    if finding.kind == "update_rows":
+        named = {name.strip() for name in finding.detail.split(",")}
+        values = [built(quoted(column), "IS NOT NULL") for column in columns if column in named]
+        where = built("(", where, ") AND (", " OR ".join(values) or "true", ")")
+    return counted(session, relation, where)
 
 
 def _count(session: ReadSession, relation: Relation) -> int:

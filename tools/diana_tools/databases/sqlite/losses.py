@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
+from diana_tools.analysis.conditions import condition
 from diana_tools.analysis.types import SqlType, parse_type
 from diana_tools.databases.sqlite.catalog import Column, Table, built, quote, tables
 from diana_tools.databases.sqlite.content import number, rows
 from diana_tools.domain import Finding, Loss
 from diana_tools.sessions import ReadSession
-
-if TYPE_CHECKING:
-    from sqlglot.expressions import Expr
 
 _WHOLE_TABLE = frozenset({"drop_table", "truncate", "delete_without_where", "update_all"})
 # How SQLite stores a type's values (its manual, "Datatypes", 3.1), by the family that the analysis gives it.
@@ -37,8 +34,8 @@ def loss(session: ReadSession, finding: Finding) -> Loss:
     if finding.kind in _WHOLE_TABLE:
         count = rows(session, table)
         return Loss(count, count)
-    if finding.kind == "delete_rows":
-        return _deleted(session, table, finding.statement)
+    if finding.kind in ("delete_rows", "update_rows"):
+        return _hit(session, table, finding)
     if column is None:
         return Loss(None, rows(session, table), "loss.not_there" if "." in finding.object else "loss.not_counted")
     if finding.kind == "drop_column":
@@ -95,40 +92,13 @@ def _new_type(finding: Finding) -> SqlType | None:
     return None
 
 
-def _deleted(session: ReadSession, table: Table, statement: str) -> Loss:
-    condition = _condition(statement, table)
-    if condition is None:
+def _hit(session: ReadSession, table: Table, finding: Finding) -> Loss:
+    """The rows that a restricted DELETE takes, or in which a restricted UPDATE overwrites a value."""
+    where = condition(finding.statement, [column.name for column in table.columns], "sqlite")
+    if where is None:
         return Loss(None, rows(session, table), "loss.condition_not_evaluated")
-    return _counted(session, table, condition)
-
-
-def _condition(statement: str, table: Table) -> str | None:
-    """The WHERE of a DELETE, written anew from columns of the table and constants; None for anything else."""
-    import sqlglot
-    from sqlglot import expressions as sql
-    from sqlglot.errors import SqlglotError
-
-    try:
-        parsed = sqlglot.parse_one(statement, dialect="sqlite")
-    except SqlglotError:
-        return None
-    where = parsed.args.get("where") if isinstance(parsed, sql.Delete) else None
-    if not isinstance(where, sql.Where) or parsed.args.get("using") or parsed.args.get("limit"):
-        return None
-    known = {column.name.lower() for column in table.columns}
-    if not all(_simple(node, known) for node in where.this.walk()):
-        return None
-    return where.this.sql(dialect="sqlite", identify=True)
-
-
-def _simple(node: Expr, known: set[str]) -> bool:
-    """Whether a part of a condition is a column of the table, a constant, or a plain comparison of such."""
-    from sqlglot import expressions as sql
-
-    if isinstance(node, sql.Column):
-        return node.name.lower() in known and not node.args.get("table")
-    plain = (
-        sql.Identifier, sql.Literal, sql.Null, sql.Boolean, sql.Neg, sql.And, sql.Or, sql.Not, sql.Paren, sql.EQ,
-        sql.NEQ, sql.GT, sql.GTE, sql.LT, sql.LTE, sql.Is, sql.In, sql.Between, sql.Like,
-    )  # fmt: skip
-    return isinstance(node, plain) and not (isinstance(node, sql.In) and node.args.get("query"))
+    if finding.kind == "update_rows":
+        named = {name.strip().lower() for name in finding.detail.split(",")}
+        values = [built(quote(column.name), "IS NOT NULL") for column in table.columns if column.name.lower() in named]
+        where = built("(", where, ") AND (", " OR ".join(values) or "1", ")")
+    return _counted(session, table, where)
