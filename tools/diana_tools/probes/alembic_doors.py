@@ -3,6 +3,7 @@
 import _thread
 import importlib.util
 import os
+import re
 import sqlite3
 import sys
 import threading
@@ -153,7 +154,7 @@ def before_connect(dialect, arguments, parameters, *, limits):
         raise refuse("engine_unsupported", dialect.name)
     if dialect.name != "postgresql":
         return
-    attempts.append(_place(parameters))
+    attempts.append(_place(arguments, parameters))
     if dialect.driver == "asyncpg":
         parameters.setdefault("timeout", CONNECT_TIMEOUT_S)
         settings = dict(parameters.get("server_settings") or {}, default_transaction_read_only="on")
@@ -166,7 +167,13 @@ def before_connect(dialect, arguments, parameters, *, limits):
         parameters["options"] = " ".join(options).strip()
 
 
-def _place(parameters):
+def _place(arguments, parameters):
+    """Where a connection is to go, and the address that was asked for (`hostaddr`) whatever the host is called.
+
+    What psycopg itself resolved a name to is not one: a name may have many addresses.
+    """
+    said = re.search(r"\bhostaddr\s*=\s*'?([^\s'&]+)", " ".join(map(str, arguments)))
+    address = parameters.get("hostaddr") or (said[1] if said else os.environ.get("PGHOSTADDR", ""))
     port = str(parameters.get("port") or "")
     return {
         "engine": "postgresql",
@@ -174,6 +181,7 @@ def _place(parameters):
         "port": int(port) if port.isdigit() else None,
         "database": str(parameters.get("dbname") or parameters.get("database") or ""),
         "username": str(parameters.get("user") or ""),
+        "hostaddr": str(address),
     }
 
 

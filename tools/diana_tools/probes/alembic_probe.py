@@ -280,9 +280,11 @@ def _url(connection):
             password=driver.password or "", query={k: v for k, v in told.items() if k in _LIBPQ},
         )  # fmt: skip
     elif doors.attempts:
-        body.update({name: value for name, value in doors.attempts[-1].items() if value})
-    if os.environ.get("PGHOSTADDR"):
-        body["query"].setdefault("hostaddr", os.environ["PGHOSTADDR"])
+        body.update({name: value for name, value in doors.attempts[-1].items() if value and name != "hostaddr"})
+    address = doors.attempts[-1].get("hostaddr", "") if doors.attempts else body["query"].get("hostaddr", "")
+    body["query"].pop("hostaddr", None)
+    if address:
+        body["query"]["hostaddr"] = address
     body["host"] = body["host"][0] if isinstance(body["host"], tuple) else body["host"]
     body["query"] = sorted([k, str(v)] for k, v in body["query"].items())
     return body
