@@ -14,6 +14,7 @@ from diana_tools.analysis.rule import rules
 from diana_tools.analysis.types import lossy, parse_type
 from unit.analysis.ground import look
 from unit.analysis.labelled_alembic import OPERATIONS
+from unit.analysis.labelled_doors import HARMLESS, HOOKS
 from unit.analysis.labelled_evasions import LATER, NAMES, PYTHON
 from unit.analysis.labelled_python import CORE, FRESH, HIDDEN
 from unit.analysis.labelled_sql import BODIES, ROWS, SHAPES
@@ -55,7 +56,9 @@ def test_every_kind_and_every_reason_has_words() -> None:
 
 
 def test_every_rule_fires_and_every_kind_is_known() -> None:
-    cases = OPERATIONS + HIDDEN + CORE + FRESH + PYTHON + LATER + NAMES + ROWS + SHAPES + BODIES + CASES
+    cases = (
+        OPERATIONS + HIDDEN + CORE + FRESH + PYTHON + HOOKS + HARMLESS + LATER + NAMES + ROWS + SHAPES + BODIES + CASES
+    )
     found = [finding for case in cases for finding in look(case).findings]
     fired = {finding.rule for finding in found}
     # These two need a downgrade, or a transaction word: test_analysis_plan.py, and below.

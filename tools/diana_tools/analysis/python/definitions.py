@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from diana_tools.analysis.python.modules import known
 from diana_tools.analysis.python.run import DEEPEST_CALL, Flow, Run
@@ -69,7 +69,10 @@ def _decorated(
 
 
 def class_(run: Run, node: ast.ClassDef, scope: Scope) -> Flow:
-    """A class: its body runs now, its methods are not followed; but those of an enum, whose members are made now."""
+    """A class: its body runs now, and its methods are followed as if each may be called, by Python or SQLAlchemy too.
+
+    Where the file itself makes an object of the class, that is a gap as well.
+    """
     inner = Scope(outer=scope)
     bases = [run.evaluate(run, base, scope) for base in (*node.bases, *(word.value for word in node.keywords))]
     run.block(run, node.body, inner)
@@ -80,13 +83,19 @@ def class_(run: Run, node: ast.ClassDef, scope: Scope) -> Flow:
     run.methods.update(name for name in methods if not name.startswith("__"))
     methods += tuple(name for base in bases if isinstance(base, Class) for name in base.methods)
     _hooks(run, node, bases, methods, enum=enum)
-    for method in inner.names.values() if enum else ():
-        if isinstance(method, Function):
-            with run.maybe():
-                run.inline(run, method, Arguments(loose=True))
+    for method in _own(inner.names.values()):
+        with run.maybe():
+            run.inline(run, method, Arguments(loose=True))
     made = Class(node.name, table.text if isinstance(table, Text) else "", members, enum, methods)
     scope.names[node.name] = _decorated(run, node, made, scope)
     return Flow.NEXT
+
+
+def _own(values: Iterable[Value]) -> Iterator[Function]:
+    """The functions among a class's members, also behind `property`, `staticmethod` and their like."""
+    for value in list(values):
+        if isinstance(value, Function):
+            yield value
 
 
 def _hooks(run: Run, node: ast.ClassDef, bases: Sequence[Value], methods: Sequence[str], *, enum: bool) -> None:

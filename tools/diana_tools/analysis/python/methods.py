@@ -25,12 +25,14 @@ from diana_tools.analysis.python.values import (
     Class,
     Condition,
     Context,
+    Function,
     Handle,
     Imported,
     Instance,
     Items,
     Method,
     Pairs,
+    Plain,
     Row,
     Rows,
     Table,
@@ -48,12 +50,16 @@ bulk_update drop_table drop_column upgrade downgrade purge
 _EFFECTS = frozenset(_EFFECT_WORDS.split())
 _ONE_ROW = frozenset({"first", "one", "one_or_none", "fetchone", "get"})
 _GROWING = frozenset({"append", "add", "extend"})
+_TOLD = frozenset({"url", "info"})
 _LOOKING = frozenset({"index", "count", "copy", "keys", "values", "items", "get"})
 
 
 def invoke(run: Run, receiver: Value, word: str, given: Arguments, node: ast.AST) -> Value:
     """Call a method; what it returns."""
     follow = _RECEIVERS.get(type(receiver), _any)
+    kept = isinstance(receiver, (Items, Pairs)) and word in (_GROWING | _LOOKING)
+    if type(receiver) not in _FOLLOWING and not kept:
+        handed_over(run, given, node)
     return follow(run, receiver, word, given, node)
 
 
@@ -66,7 +72,6 @@ def _any(run: Run, receiver: Value, word: str, given: Arguments, node: ast.AST) 
         return receiver
     if word in _EFFECTS or word in run.methods:
         run.gap("AC002.unknown_call", node)
-    handed_over(run, given, node)
     return ANYTHING
 
 
@@ -144,7 +149,24 @@ def _method(run: Run, receiver: Method, word: str, given: Arguments, node: ast.A
         return changes.of_change(run, query, word, given, node)
     if isinstance(receiver.receiver, Class) and receiver.name == "metadata":
         return of_context(run, Context("metadata"), word, given, node)
+    if isinstance(root(receiver), Bind) and word not in EXECUTES and first_of(receiver) not in _TOLD:
+        # Below a driver's connection are doors that nobody looks through: libpq's own, hooks, extensions.
+        run.gap("AC002.unknown_call", node)
     return _any(run, receiver.receiver, word, given, node)
+
+
+def root(value: Value) -> Value:
+    """What a chain of attributes hangs on."""
+    while isinstance(value, Method):
+        value = value.receiver
+    return value
+
+
+def first_of(value: Method) -> str:
+    """The first attribute of a chain."""
+    while isinstance(value.receiver, Method):
+        value = value.receiver
+    return value.name
 
 
 def _items(run: Run, receiver: Items | Pairs, word: str, given: Arguments, _node: ast.AST) -> Value:
@@ -175,9 +197,14 @@ def _looked(receiver: Items | Pairs, word: str, given: Arguments) -> Value:
 
 def written(run: Run, holder: Value, attribute: str, value: Value, node: ast.AST) -> None:
     """`holder.attribute = value`: on a mapped object it is an update, on a module it changes other code."""
-    if isinstance(holder, Imported):
+    if isinstance(root(holder), Imported):
         run.gap("AC002.outside", node)
         return
+    if isinstance(root(holder), (Function, Class, Bind, Context)) and not isinstance(value, (Text, Plain)):
+        # Another function's code, a driver's hook, a method of a class.
+        run.gap("AC002.outside", node)
+        return
+    handed_over(run, Arguments((value,)), node)
     known = isinstance(holder, Row) and not holder.fresh
     if not known and not (isinstance(holder, (Unknown, Method)) and run.sessions):
         return
@@ -185,6 +212,9 @@ def written(run: Run, holder: Value, attribute: str, value: Value, node: ast.AST
     column = Column(attribute, source=value.name if isinstance(value, Handle) else "")
     run.emit(node, Statement(Action.UPDATE, table=table, where=Where.SOME, columns=(column,)))
 
+
+_FOLLOWING = (Bind, Batch, Choice)
+"""Receivers whose methods follow what they are handed themselves."""
 
 _Follow = Callable[[Run, Value, str, Arguments, ast.AST], Value]
 _Kind = TypeVar("_Kind")

@@ -36,6 +36,16 @@ from diana_tools.analysis.statement import UNKNOWN, Action, Column, ForeignKey, 
 _CHANGES = {"delete": Action.DELETE, "update": Action.UPDATE, "insert": Action.INSERT}
 _SESSIONS = frozenset({"Session", "sessionmaker", "scoped_session", "AsyncSession"})
 _ENGINES = frozenset({"create_engine", "engine_from_config", "create_async_engine"})
+_EXPRESSION_WORDS = """
+alias aliased all_ any_ array asc backref between bindparam case cast class_mapper collate column_property composite
+configure_mappers declarative_base declared_attr defer deferred desc distinct except_ except_all exists extract false
+flag_modified foreign get_history has_inherited_table hstore hybrid_method hybrid_property intersect intersect_all
+joinedload label lateral lazyload literal load_only make_transient make_url new null nulls_first nulls_last nullsfirst
+nullslast object_session over relationship remote selectinload selectable subqueryload synonym tablesample to_tsquery
+to_tsvector tuple_ type_coerce undefer union union_all validates values within_group with_parent
+"""
+_EXPRESSIONS = frozenset(_EXPRESSION_WORDS.split())
+"""Functions of SQLAlchemy that make a part of a statement or of a mapping, and run and register nothing."""
 _DEFINERS = {
     "DropTable": (Action.DROP_TABLE, "table"),
     "DropSchema": (Action.DROP_SCHEMA, "schema"),
@@ -74,7 +84,7 @@ def construct(run: Run, callee: Imported, given: Arguments, node: ast.AST) -> Va
         return _definer(action, kind, given)
     if word[:1].isupper():
         return column_type(word, given, run.dialect) or Type(word)
-    if not callee.path.startswith("sqlalchemy.") or ".testing." in callee.path:
+    if not callee.path.startswith("sqlalchemy.") or ".testing." in callee.path or word not in _EXPRESSIONS:
         run.gap("AC002.imported_call", node)
     return ANYTHING
 
