@@ -82,9 +82,12 @@ def _question(request: Request, ask: Confirmation, shown: tuple[str, ...], catal
 
 
 async def _asked(question: Question, person: Person) -> bool:
-    for _ in range(_MAX_TRIES):
+    tries = 0
+    while tries < _MAX_TRIES:
         reply = await person.ask(question)
-        if not reply.given:
+        # A face that waits for the phrase by itself counts the tries that it turned away.
+        tries += reply.wrong + 1
+        if not reply.given or tries > _MAX_TRIES:
             return False
         if matches(reply.text, question.phrase) if question.phrase else reply.text == "y":
             return True

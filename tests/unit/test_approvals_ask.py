@@ -18,15 +18,15 @@ from diana_tools.measured import Grade
 class Scripted:
     """A person at a terminal who answers in turn."""
 
-    def __init__(self, *answers: str, present: bool = True) -> None:
-        self.present = present
+    def __init__(self, *answers: str, present: bool = True, wrong: int = 0) -> None:
+        self.present, self.wrong = present, wrong
         self.asked: list[Question] = []
         self._answers = list(answers)
 
     async def ask(self, question: Question) -> Reply:
         self.asked.append(question)
         text = self._answers.pop(0) if self._answers else ""
-        return Reply(given=bool(text), text=text)
+        return Reply(given=bool(text), text=text, wrong=self.wrong)
 
 
 async def test_an_approver_types_what_the_plan_needs() -> None:
@@ -54,6 +54,12 @@ async def test_an_approver_types_what_the_plan_needs() -> None:
 )
 async def test_anything_else_is_no_approval(answers: tuple[str, ...], reason: str) -> None:
     assert await confirm(request(), Scripted(*answers), CATALOGUE) == reason
+
+
+@pytest.mark.parametrize(("wrong", "approved"), [(0, True), (2, True), (3, False)])
+async def test_tries_that_a_face_turned_away_count(wrong: int, approved: bool) -> None:
+    person = Scripted(phrases.EXECUTE, "y", wrong=wrong)
+    assert await confirm(request(), person, CATALOGUE) == (request().asks if approved else "phrase_wrong")
 
 
 async def test_nobody_approves_for_nobody() -> None:
