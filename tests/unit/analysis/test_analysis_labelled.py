@@ -9,11 +9,28 @@ from unit.analysis.ground import Case, look, loses, migration
 from unit.analysis.labelled_alembic import OPERATIONS
 from unit.analysis.labelled_doors import HARMLESS, HOOKS
 from unit.analysis.labelled_evasions import LATER, NAMES, PYTHON
+from unit.analysis.labelled_fragments import FRAGMENTS, PLAIN
 from unit.analysis.labelled_python import CORE, FRESH, HIDDEN
 from unit.analysis.labelled_sql import BODIES, ROWS, SHAPES
 from unit.analysis.labelled_sqlite import CASES
 
-ALL = OPERATIONS + HIDDEN + CORE + FRESH + PYTHON + HOOKS + HARMLESS + LATER + NAMES + ROWS + SHAPES + BODIES + CASES
+ALL = (
+    OPERATIONS
+    + HIDDEN
+    + CORE
+    + FRESH
+    + PYTHON
+    + HOOKS
+    + HARMLESS
+    + FRAGMENTS
+    + PLAIN
+    + LATER
+    + NAMES
+    + ROWS
+    + SHAPES
+    + BODIES
+    + CASES
+)
 RIGHT = tuple(case for case in ALL if not case.wrong)
 
 

@@ -16,6 +16,7 @@ from unit.analysis.ground import look
 from unit.analysis.labelled_alembic import OPERATIONS
 from unit.analysis.labelled_doors import HARMLESS, HOOKS
 from unit.analysis.labelled_evasions import LATER, NAMES, PYTHON
+from unit.analysis.labelled_fragments import FRAGMENTS, PLAIN
 from unit.analysis.labelled_python import CORE, FRESH, HIDDEN
 from unit.analysis.labelled_sql import BODIES, ROWS, SHAPES
 from unit.analysis.labelled_sqlite import CASES
@@ -57,7 +58,21 @@ def test_every_kind_and_every_reason_has_words() -> None:
 
 def test_every_rule_fires_and_every_kind_is_known() -> None:
     cases = (
-        OPERATIONS + HIDDEN + CORE + FRESH + PYTHON + HOOKS + HARMLESS + LATER + NAMES + ROWS + SHAPES + BODIES + CASES
+        OPERATIONS
+        + HIDDEN
+        + CORE
+        + FRESH
+        + PYTHON
+        + HOOKS
+        + HARMLESS
+        + FRAGMENTS
+        + PLAIN
+        + LATER
+        + NAMES
+        + ROWS
+        + SHAPES
+        + BODIES
+        + CASES
     )
     found = [finding for case in cases for finding in look(case).findings]
     fired = {finding.rule for finding in found}

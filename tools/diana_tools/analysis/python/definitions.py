@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 
+from diana_tools.analysis.python.fragments import fragment
+from diana_tools.analysis.python.handing import handed_over
 from diana_tools.analysis.python.modules import known
 from diana_tools.analysis.python.run import DEEPEST_CALL, Flow, Run
 from diana_tools.analysis.python.values import (
@@ -25,6 +27,8 @@ from diana_tools.analysis.python.values import (
 _DECORATORS = ("builtins.", "functools.", "contextlib.", "dataclasses.", "typing.", "enum.", "abc.")
 _METACLASSES = frozenset({"abc.ABCMeta", "enum.EnumMeta", "enum.EnumType"})
 _MAKING = frozenset({"_generate_next_value_", "_missing_", "__new__", "__init__", "__set_name__", "__init_subclass__"})
+# Methods whose text goes into statements as it stands: how a type of the file's own is spelled.
+_SPELLING = frozenset({"get_col_spec", "compile"})
 _MOST_AGAIN = 2
 RESULT = "return"
 """Where a function's scope keeps what it returns; no identifier, so that no name can meet it."""
@@ -83,19 +87,17 @@ def class_(run: Run, node: ast.ClassDef, scope: Scope) -> Flow:
     run.methods.update(name for name in methods if not name.startswith("__"))
     methods += tuple(name for base in bases if isinstance(base, Class) for name in base.methods)
     _hooks(run, node, bases, methods, enum=enum)
-    for method in _own(inner.names.values()):
-        with run.maybe():
-            run.inline(run, method, Arguments(loose=True))
+    for label, method in list(inner.names.items()):
+        if isinstance(method, Function):
+            with run.maybe():
+                made = run.inline(run, method, Arguments(loose=True))
+            if label in _SPELLING:
+                fragment(run, made, node)
+        else:
+            handed_over(run, Arguments((method,)), node)
     made = Class(node.name, table.text if isinstance(table, Text) else "", members, enum, methods)
     scope.names[node.name] = _decorated(run, node, made, scope)
     return Flow.NEXT
-
-
-def _own(values: Iterable[Value]) -> Iterator[Function]:
-    """The functions among a class's members, also behind `property`, `staticmethod` and their like."""
-    for value in list(values):
-        if isinstance(value, Function):
-            yield value
 
 
 def _hooks(run: Run, node: ast.ClassDef, bases: Sequence[Value], methods: Sequence[str], *, enum: bool) -> None:

@@ -17,7 +17,7 @@ _DEEPEST = 4
 def handed_over(run: Run, given: Arguments, node: ast.AST) -> None:
     """Code that we do not follow gets something."""
     for value in given.every():
-        for part in _parts(value, _DEEPEST):
+        for part in parts(value, _DEEPEST):
             if isinstance(part, Function):
                 with run.maybe(looped=True):
                     run.inline(run, part, Arguments(loose=True))
@@ -25,7 +25,7 @@ def handed_over(run: Run, given: Arguments, node: ast.AST) -> None:
                 run.gap("AC002.handed_over", node)
 
 
-def _parts(value: Value, deepest: int) -> Iterator[Value]:
+def parts(value: Value, deepest: int) -> Iterator[Value]:
     """One value, or what lists, dictionaries and choices hold, so many levels down: a list may hold itself."""
     pairs = paired(value)
     inner = listed(value) if pairs is None else tuple(part for pair in pairs for part in pair)
@@ -34,7 +34,7 @@ def _parts(value: Value, deepest: int) -> Iterator[Value]:
         yield value
     elif deepest:
         for part in inner:
-            yield from _parts(part, deepest - 1)
+            yield from parts(part, deepest - 1)
 
 
 def powerful(value: Value) -> bool:

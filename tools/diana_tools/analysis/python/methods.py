@@ -11,6 +11,7 @@ from diana_tools.analysis.python import changes, strings
 from diana_tools.analysis.python.answers import either, listed, name
 from diana_tools.analysis.python.connections import EXECUTES, of_connection, of_context
 from diana_tools.analysis.python.effects import execute
+from diana_tools.analysis.python.fragments import raw
 from diana_tools.analysis.python.handing import handed_over
 from diana_tools.analysis.python.operations import operate
 from diana_tools.analysis.python.run import Run
@@ -25,6 +26,7 @@ from diana_tools.analysis.python.values import (
     Class,
     Condition,
     Context,
+    Definition,
     Function,
     Handle,
     Imported,
@@ -58,8 +60,14 @@ def invoke(run: Run, receiver: Value, word: str, given: Arguments, node: ast.AST
     """Call a method; what it returns."""
     follow = _RECEIVERS.get(type(receiver), _any)
     kept = isinstance(receiver, (Items, Pairs)) and word in (_GROWING | _LOOKING)
-    if type(receiver) not in _FOLLOWING and not kept:
+    bound = isinstance(receiver, (Type, Table, Context, Change, Text, Method)) and word in _BOUND
+    if type(receiver) not in _FOLLOWING and not kept and not bound:
         handed_over(run, given, node)
+    if (
+        isinstance(receiver, (Change, Handle, Definition, Table, Condition, Unknown, Method, Type))
+        and word not in EXECUTES
+    ):
+        raw(run, word, given, node)
     return follow(run, receiver, word, given, node)
 
 
@@ -213,6 +221,8 @@ def written(run: Run, holder: Value, attribute: str, value: Value, node: ast.AST
     run.emit(node, Statement(Action.UPDATE, table=table, where=Where.SOME, columns=(column,)))
 
 
+_BOUND = EXECUTES | {"create", "drop", "create_all", "drop_all", "reflect", "with_session"}
+"""Methods of what SQLAlchemy makes that take a connection, and do on it what they are read as."""
 _FOLLOWING = (Bind, Batch, Choice)
 """Receivers whose methods follow what they are handed themselves."""
 

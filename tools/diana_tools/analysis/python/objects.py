@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from dataclasses import replace
+from functools import reduce
 
 from diana_tools.analysis.python import conditions
-from diana_tools.analysis.python.answers import listed, name, options, truth
+from diana_tools.analysis.python.answers import either, listed, name, options, truth
+from diana_tools.analysis.python.fragments import embedded, fragment
 from diana_tools.analysis.python.kinds import column_type, element
 from diana_tools.analysis.python.operations import declared
 from diana_tools.analysis.python.run import Run
@@ -46,6 +49,15 @@ to_tsvector tuple_ type_coerce undefer union union_all validates values within_g
 """
 _EXPRESSIONS = frozenset(_EXPRESSION_WORDS.split())
 """Functions of SQLAlchemy that make a part of a statement or of a mapping, and run and register nothing."""
+_WHOLE = frozenset({"text", "DDL"})
+_RAW = {
+    "literal_column": (0, "text"),
+    "CheckConstraint": (0, "sqltext"),
+    "Computed": (0, "sqltext"),
+    "collate": (1, "collation"),
+}
+"""What makes SQL of a string, with the place of it."""
+_WHERE = ("postgresql_where", "sqlite_where", "where")
 _DEFINERS = {
     "DropTable": (Action.DROP_TABLE, "table"),
     "DropSchema": (Action.DROP_SCHEMA, "schema"),
@@ -68,6 +80,7 @@ def construct(run: Run, callee: Imported, given: Arguments, node: ast.AST) -> Va
         run.gap("AC002.handed_over", node)
     if ".func." in callee.path:
         return _routine(run, word.lower(), node)
+    _fragments(run, word, given, node)
     made = _MAKERS.get(word)
     if made is not None:
         return made(run, given)
@@ -89,6 +102,19 @@ def construct(run: Run, callee: Imported, given: Arguments, node: ast.AST) -> Va
     return ANYTHING
 
 
+def _fragments(run: Run, word: str, given: Arguments, node: ast.AST) -> None:
+    """Strings that become a part of a statement; what `text()` and `DDL()` make may be a whole one."""
+    if word not in _WHOLE:
+        embedded(run, given, node)
+    if word in _RAW:
+        fragment(run, given.get(*_RAW[word]), node)
+    for key in _WHERE:
+        fragment(run, given.get(-1, key), node)
+    unquoted = truth(given.get(1, "quote")) is not True
+    if word == "quoted_name" and unquoted and not name(given.get(0, "value")).replace("_", "").isalnum():
+        run.gap("AC002.dynamic_name", node)
+
+
 def _routine(run: Run, word: str, node: ast.AST) -> Value:
     """A function of the database: it may do anything, unless it is known to be run for its value."""
     if word in ESCAPES:
@@ -107,7 +133,13 @@ def _callbacks(run: Run, given: Arguments) -> None:
 
 
 def _text(_run: Run, given: Arguments) -> Value:
-    return given.get(0, "text") or ANYTHING
+    """SQL that goes into a statement as it stands, or is one."""
+    found = [replace(o, sql=True) if isinstance(o, Text) else o for o in options(given.get(0, "text"))]
+    return reduce(either, found) if found else ANYTHING
+
+
+def _literal(_run: Run, given: Arguments) -> Value:
+    return given.get(0, "name") or ANYTHING
 
 
 def _table(_run: Run, given: Arguments) -> Value:
@@ -213,7 +245,7 @@ _MAKERS: dict[str, Callable[[Run, Arguments], Value]] = {
     "text": _text,
     "DDL": _text,
     "literal_column": _text,
-    "quoted_name": _text,
+    "quoted_name": _literal,
     "table": _table,
     "Table": _table,
     "column": _column,

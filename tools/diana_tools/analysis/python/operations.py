@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from diana_tools.analysis.python.answers import name, names, options, truth
 from diana_tools.analysis.python.effects import execute
+from diana_tools.analysis.python.fragments import operands
 from diana_tools.analysis.python.kinds import element
 from diana_tools.analysis.python.run import Run
 from diana_tools.analysis.python.values import (
@@ -56,6 +57,7 @@ def operate(run: Run, word: str, given: Arguments, node: ast.AST, batch: Batch |
     simple = _SIMPLE.get(word)
     if simple is not None:
         return simple(run, given, node)
+    operands(run, word, given, node, batch=batch is not None)
     read = _OPERATIONS.get(word)
     if read is None:
         if word not in _HARMLESS:

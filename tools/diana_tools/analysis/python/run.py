@@ -134,7 +134,7 @@ class Run:
         line = text.line or int(getattr(node, "lineno", 1))
         reading = read_sql(text.text.replace("\\:", ":"), self.dialect, line)
         harmless = not reading.gaps and all(s.action in _ADDING for s in reading.statements)
-        if text.holes and not _only_values(text.text, self.dialect, names=harmless):
+        if text.holes and not only_values(text.text, self.dialect, names=harmless):
             reading = Reading(tuple(_unresolved(s) for s in reading.statements), reading.gaps)
             reading += Reading((), (Gap(line, "AC002.dynamic_sql", self.source(node)),))
         self.step()
@@ -149,7 +149,7 @@ def _unresolved(statement: Statement) -> Statement:
     return replace(statement, table=table, column=column, name=name, guessed=True)
 
 
-def _only_values(text: str, dialect: str, *, names: bool) -> bool:
+def only_values(text: str, dialect: str, *, names: bool) -> bool:
     """Whether every hole stands where only a value can: in quotes, or behind a sign of comparison.
 
     With `names`, a hole may also be a whole name.

@@ -14,10 +14,14 @@ LONGEST_STRING = 1_048_576
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A string. `line` is where its literal begins, 0 when it was put together; HOLE stands for what is unknown."""
+    """A string. `line` is where its literal begins, 0 when it was put together; HOLE stands for what is unknown.
+
+    `sql`: it is SQL by `text()` or `literal_column()`, which goes into a statement as it stands.
+    """
 
     text: str
     line: int = 0
+    sql: bool = False
 
     @property
     def holes(self) -> bool:
