@@ -1,5 +1,5 @@
 # Two commands on a machine with Python 3.11 and make: `make demo` and `make test`. Everything else is for developers.
-.PHONY: setup demo test test-all lint fuzz mutants soak bench evals audit clean
+.PHONY: setup demo test test-all lint fuzz mutants faults soak bench evals audit clean
 
 PYTHON ?= python3
 TOOLS  := .cache/tools
@@ -37,6 +37,10 @@ fuzz: setup
 
 mutants: setup
 	.venv/bin/python tests/mutation $(ARGS)
+
+# Every cell of the fault matrix, and its table at the end.
+faults: setup
+	DIANA_TEST_ALL=1 .venv/bin/python -m pytest tests/faults -n auto --dist loadgroup $(ARGS)
 
 soak: setup
 	for round in 1 2 3 4 5 6 7 8 9 10; do \

@@ -14,6 +14,7 @@ import pytest
 from guard.the_list import listed
 
 MATRICES = {
+    "tests/faults/test_matrix.py::test_cell": 12,
     "tests/conformance/": 4,
     "tests/integration/s3/": 3,
     "tests/integration/test_approvals_refused": 3,

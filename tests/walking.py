@@ -151,7 +151,7 @@ class Terminal:
 
     def __init__(self, walker: Walker, project: Path, *words: str) -> None:
         self._walker, self._words = walker, words
-        self._master, slave = pty.openpty()
+        self.master, slave = pty.openpty()
         self.seen = ""
         self._process = subprocess.Popen(
             [sys.executable, "-c", _ON_TERMINAL, str(COMMAND), *words, "--project", str(project)],
@@ -170,7 +170,7 @@ class Terminal:
             if stream is not None:
                 stream.close()
         self._process.wait()
-        os.close(self._master)
+        os.close(self.master)
 
     def sees(self, text: str, since: int = 0) -> int:
         """Wait until the terminal shows `text` after the first `since` characters; the place behind it."""
@@ -178,17 +178,17 @@ class Terminal:
         while (place := self.seen.find(text, since)) < 0:
             assert self._process.poll() is None, f"it ended, and never asked {text!r}: {self.seen!r}"
             assert time.monotonic() < end, f"{text!r} never came: {self.seen!r}"
-            if select.select([self._master], [], [], 0.1)[0]:
-                self.seen += os.read(self._master, 65_536).decode("utf-8", "replace")
+            if select.select([self.master], [], [], 0.1)[0]:
+                self.seen += os.read(self.master, 65_536).decode("utf-8", "replace")
         return place + len(text)
 
     def answers(self, question: str, typed: str, since: int = 0) -> int:
         """Wait for a question, type the answer key by key as it echoes, and press Enter."""
         place = self.sees(CATALOGUE.say(f"plain.ask.{question}"), since)
         for key in typed:
-            os.write(self._master, key.encode())
+            os.write(self.master, key.encode())
             place = self.sees(key, place)
-        os.write(self._master, b"\r")
+        os.write(self.master, b"\r")
         return place
 
     def result(self) -> Result:
